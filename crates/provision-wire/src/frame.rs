@@ -1,0 +1,251 @@
+//! Frames: how a message finds its way through noise.
+//!
+//! ```text
+//!   00  COBS( version:1 | kind:1 | session:4 | sequence:2 | payload | crc32:4 )  00
+//! ```
+//!
+//! Numbers are little-endian. The CRC is CRC-32/ISO-HDLC over everything before it. A frame begins
+//! with a zero too, so that whatever a boot loader printed before it is cut off. `kind` tells a
+//! question from an answer, so that a line that echoes is not mistaken for a device.
+
+use cobs::CobsEncoder;
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
+use minicbor::encode::{Encoder, Write};
+
+use crate::cbor::{DoesNotFit, Encodable};
+
+/// Version of the frame's layout; of the messages' see [`VERSION`](crate::VERSION).
+pub const FRAME_VERSION: u8 = 1;
+
+/// Bytes of a frame beside its payload, before COBS.
+const HEADER_LEN: usize = 8;
+const CRC_LEN: usize = 4;
+// Without a table: 1 kB of flash for the few kilobytes of a whole enrollment is not worth it.
+const CRC32: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+/// Length of a buffer that takes any frame with a payload of at most `payload_len` bytes, both
+/// zeros included.
+#[must_use]
+#[expect(clippy::arithmetic_side_effects, reason = "on constants of a few hundred")]
+pub const fn frame_len_max(payload_len: usize) -> usize {
+    let raw = HEADER_LEN + payload_len + CRC_LEN;
+    raw + raw / 254 + 1 + 2
+}
+
+/// The longest payload of a frame that a buffer of `frame_len` bytes takes, both zeros included:
+/// the inverse of [`frame_len_max`].
+#[must_use]
+#[expect(clippy::arithmetic_side_effects, reason = "on constants of a few hundred")]
+pub const fn payload_len_max(frame_len: usize) -> usize {
+    let encoded = frame_len.saturating_sub(3);
+    (encoded - (encoded + 1) / 255).saturating_sub(HEADER_LEN + CRC_LEN)
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The station.
+    Ask,
+    /// The device.
+    Answer,
+}
+
+/// What stands before the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Who speaks.
+    pub kind: Kind,
+    /// Chosen by the station, at random, for one run of the dialogue.
+    pub session: u32,
+    /// Counts the station's asks; an answer carries that of its ask, an ask that is repeated its own.
+    pub sequence: u16,
+}
+
+/// A frame whose CRC was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What stands before the payload.
+    pub header: Header,
+    /// The message, undecoded.
+    pub payload: &'a [u8],
+}
+
+/// Writes a frame into `out`, both zeros included, and returns its length in bytes.
+///
+/// # Errors
+///
+/// [`DoesNotFit`] if `out` is too small; [`frame_len_max`] tells how large it must be.
+pub fn encode_frame(
+    header: Header,
+    message: &impl Encodable,
+    out: &mut [u8],
+) -> Result<usize, DoesNotFit> {
+    let (first, rest) = out.split_first_mut().ok_or(DoesNotFit)?;
+    *first = 0;
+    let mut writer = FrameWriter { cobs: CobsEncoder::new(rest), crc: CRC32.digest() };
+    let kind = match header.kind {
+        Kind::Ask => 0,
+        Kind::Answer => 1,
+    };
+    writer.write_all(&[FRAME_VERSION, kind])?;
+    writer.write_all(&header.session.to_le_bytes())?;
+    writer.write_all(&header.sequence.to_le_bytes())?;
+    let mut encoder = Encoder::new(writer);
+    message.encode_to(&mut encoder).map_err(|_| DoesNotFit)?;
+    let FrameWriter { mut cobs, crc } = encoder.into_writer();
+    cobs.push(&crc.finalize().to_le_bytes()).map_err(|_| DoesNotFit)?;
+    let end = cobs.finalize().checked_add(1).ok_or(DoesNotFit)?;
+    *out.get_mut(end).ok_or(DoesNotFit)? = 0;
+    end.checked_add(1).ok_or(DoesNotFit)
+}
+
+/// Encodes and checksums in one pass, so that a device needs no second buffer.
+struct FrameWriter<'a> {
+    cobs: CobsEncoder<'a>,
+    crc: Digest<'static, u32, NoTable>,
+}
+
+impl Write for FrameWriter<'_> {
+    type Error = DoesNotFit;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
+        self.crc.update(bytes);
+        self.cobs.push(bytes).map_err(|_| DoesNotFit)
+    }
+}
+
+/// Why bytes between two zeros were no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noise {
+    /// Longer than any frame this end takes.
+    TooLong,
+    /// Not COBS, too short, or another layout: log text, most often.
+    NoFrame,
+    /// The CRC is wrong: a frame that was hit.
+    Damaged,
+}
+
+/// What one more byte meant.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Nothing yet.
+    Pending,
+    /// A frame ended here.
+    Frame(Frame<'a>),
+    /// Something else ended here.
+    Noise {
+        /// What it was not.
+        noise: Noise,
+        /// The bytes as they came, for a log; empty if they were too many. COBS was undone in
+        /// place if the frame was [`Noise::Damaged`].
+        bytes: &'a [u8],
+    },
+}
+
+/// Finds frames in a stream of bytes. `N` is [`frame_len_max`] of the longest payload expected.
+///
+/// Whatever comes, it holds `N` bytes at most and is ready for a frame after the next zero.
+#[derive(Debug)]
+pub struct Deframer<const N: usize> {
+    buffer: [u8; N],
+    len: usize,
+    overrun: bool,
+    /// The frame handed out last is still in the buffer.
+    done: bool,
+}
+
+impl<const N: usize> Default for Deframer<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Deframer<N> {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { buffer: [0; N], len: 0, overrun: false, done: false }
+    }
+
+    /// Takes one byte off the line.
+    pub fn push(&mut self, byte: u8) -> Event<'_> {
+        if self.done {
+            (self.len, self.overrun, self.done) = (0, false, false);
+        }
+        if byte != 0 {
+            match self.buffer.get_mut(self.len) {
+                Some(place) => {
+                    *place = byte;
+                    self.len = self.len.saturating_add(1);
+                }
+                None => self.overrun = true,
+            }
+            return Event::Pending;
+        }
+        if self.len == 0 {
+            // Two zeros in a row: the end of one frame and the start of the next.
+            return Event::Pending;
+        }
+        self.done = true;
+        if self.overrun {
+            return Event::Noise { noise: Noise::TooLong, bytes: &[] };
+        }
+        let Some(encoded) = self.buffer.get_mut(..self.len) else {
+            return Event::Noise { noise: Noise::TooLong, bytes: &[] };
+        };
+        // Decoding works in place and destroys what it cannot decode; noise is worth showing as it
+        // came, so it is looked at first.
+        let Some(decoded_len) = cobs_len(encoded) else {
+            return Event::Noise { noise: Noise::NoFrame, bytes: encoded };
+        };
+        let decoded = match cobs::decode_in_place(encoded) {
+            Ok(len) if len == decoded_len => encoded.get(..len).unwrap_or(&[]),
+            _ => return Event::Noise { noise: Noise::NoFrame, bytes: encoded },
+        };
+        match parse(decoded) {
+            Ok(frame) => Event::Frame(frame),
+            Err(noise) => Event::Noise { noise, bytes: decoded },
+        }
+    }
+}
+
+/// Length after decoding, if the chain of COBS codes ends exactly at the end and what it holds is
+/// long enough to be a frame.
+fn cobs_len(encoded: &[u8]) -> Option<usize> {
+    let (mut at, mut decoded) = (0_usize, 0_usize);
+    loop {
+        let code = usize::from(*encoded.get(at)?);
+        at = at.checked_add(code)?;
+        decoded = decoded.checked_add(code.checked_sub(1)?)?;
+        if at == encoded.len() {
+            break;
+        }
+        if code < 0xff {
+            decoded = decoded.checked_add(1)?;
+        }
+    }
+    (decoded >= HEADER_LEN.saturating_add(CRC_LEN)).then_some(decoded)
+}
+
+fn parse(decoded: &[u8]) -> Result<Frame<'_>, Noise> {
+    let (body, crc) = decoded.split_last_chunk::<CRC_LEN>().ok_or(Noise::NoFrame)?;
+    let (header, payload) = body.split_first_chunk::<HEADER_LEN>().ok_or(Noise::NoFrame)?;
+    let &[version, kind, s0, s1, s2, s3, q0, q1] = header;
+    if CRC32.checksum(body) != u32::from_le_bytes(*crc) {
+        return Err(Noise::Damaged);
+    }
+    if version != FRAME_VERSION {
+        return Err(Noise::NoFrame);
+    }
+    let kind = match kind {
+        0 => Kind::Ask,
+        1 => Kind::Answer,
+        _ => return Err(Noise::NoFrame),
+    };
+    let header = Header {
+        kind,
+        session: u32::from_le_bytes([s0, s1, s2, s3]),
+        sequence: u16::from_le_bytes([q0, q1]),
+    };
+    Ok(Frame { header, payload })
+}
