@@ -1,0 +1,27 @@
+//! What SQLite says, in a ledger's words.
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::ledger::StorageFault;
+
+pub(crate) fn fault_of(error: Error) -> StorageFault {
+    let Some(code) = error.sqlite_error_code() else {
+        return match error {
+            // What was stored is not what this program stores.
+            Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+            | Error::QueryReturnedNoRows => StorageFault::Corrupt { detail: error.to_string() },
+            other => StorageFault::Other(Box::new(other)),
+        };
+    };
+    match code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StorageFault::Locked,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StorageFault::ReadOnly,
+        ErrorCode::DiskFull => StorageFault::DiskFull,
+        ErrorCode::DatabaseCorrupt => StorageFault::Corrupt { detail: error.to_string() },
+        ErrorCode::NotADatabase => StorageFault::NotALedger,
+        _ => StorageFault::Other(Box::new(error)),
+    }
+}

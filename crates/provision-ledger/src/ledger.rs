@@ -1,0 +1,273 @@
+//! What a ledger promises, whatever keeps it.
+
+use core::error::Error as StdError;
+use core::fmt;
+
+use provision_csr::PublicKey;
+use provision_station::evidence::{CertSerial, Chain, Enrolled, LiveCertificate, Standing};
+use provision_wire::DeviceSerial;
+use thiserror::Error;
+
+/// The record of every certificate issued.
+///
+/// # Contract
+///
+/// What a call returned `Ok` for is durable: no crash of this process and no loss of power takes
+/// it back. What it returned an error for was not recorded, with one exception: if the storage
+/// failed ([`StorageFault`]), the record may have been made, so ask [`standing`](Self::standing)
+/// before anything else. If power is lost within a call, either all of it was recorded or nothing.
+///
+/// These hold at any time, for any number of users of one ledger at once:
+///
+/// - a device has one certificate;
+/// - a public key belongs to one device;
+/// - a certificate's serial number belongs to one certificate.
+///
+/// Nothing that was recorded is ever changed or removed.
+pub trait Ledger {
+    /// What is known of a device and the key it holds.
+    ///
+    /// A key that another device has is reported before anything else: the line must stop.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn standing(
+        &mut self,
+        device: &DeviceSerial,
+        public_key: &PublicKey,
+    ) -> Result<Standing, StorageError>;
+
+    /// Records a certificate before it leaves the station. `at_s` is the time now, in seconds
+    /// since 1970-01-01 UTC. May be repeated: the identical chain again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordIssuedError`] if that would break one of the three rules above.
+    fn record_issued(&mut self, chain: &Chain, at_s: u64) -> Result<(), RecordIssuedError>;
+
+    /// Records that a device has proven what it stores. May be repeated: the same proof again
+    /// changes nothing and gives the same receipt. A proof of another delivery (made again because
+    /// the device was not sealed yet) is added.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordEnrolledError`] if that certificate was not recorded before.
+    fn record_enrolled(
+        &mut self,
+        enrolled: &Enrolled,
+        at_s: u64,
+    ) -> Result<Receipt, RecordEnrolledError>;
+
+    /// What is recorded of one device.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn find(&mut self, device: &DeviceSerial) -> Result<Option<Entry>, StorageError>;
+
+    /// The certificate in force of one device.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn live(&mut self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, StorageError> {
+        let Some(entry) = self.find(device)? else { return Ok(None) };
+        match self.standing(device, &entry.public_key)? {
+            Standing::Live(live) => Ok(Some(live)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Everything that is recorded, in the order in which it was issued.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn entries(&mut self) -> Result<Vec<Entry>, StorageError>;
+}
+
+/// What is recorded of one certificate. The certificate itself is in
+/// [`Standing::Live`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whom it is for.
+    pub device: DeviceSerial,
+    /// The key in it.
+    pub public_key: PublicKey,
+    /// Its serial number.
+    pub cert_serial: CertSerial,
+    /// Its fingerprint.
+    pub leaf_sha256: [u8; 32],
+    /// Until when it is valid, in seconds since 1970-01-01 UTC.
+    pub not_after_s: u64,
+    /// When it was recorded, in seconds since 1970-01-01 UTC.
+    pub issued_at_s: u64,
+    /// How far it came.
+    pub state: State,
+}
+
+/// How far a certificate came. One way only: from the first to the second.
+///
+/// ```text
+///   Issued ──proof──► Enrolled ──proof of another delivery──► Enrolled
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It was made, and may have been sent to the device. That the device stores it is not proven.
+    Issued,
+    /// The device has proven that it stores it and holds its key.
+    Enrolled {
+        /// When it first did, in seconds since 1970-01-01 UTC.
+        enrolled_at_s: u64,
+        /// Digest of the delivery it proved to store last.
+        delivery_sha256: [u8; 32],
+    },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Issued => "issued",
+            Self::Enrolled { .. } => "enrolled",
+        })
+    }
+}
+
+/// Evidence that an enrollment is on record: what a [`Ledger`] answers once it is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub(crate) device: DeviceSerial,
+    pub(crate) cert_serial: CertSerial,
+    pub(crate) delivery_sha256: [u8; 32],
+    pub(crate) proven_at_s: u64,
+}
+
+impl Receipt {
+    /// For implementations of [`Ledger`], to call when the record is durable.
+    #[must_use]
+    pub fn new(enrolled: &Enrolled, proven_at_s: u64) -> Self {
+        Self {
+            device: enrolled.device().clone(),
+            cert_serial: enrolled.cert_serial().clone(),
+            delivery_sha256: *enrolled.delivery_sha256(),
+            proven_at_s,
+        }
+    }
+
+    /// Which device.
+    #[must_use]
+    pub const fn device(&self) -> &DeviceSerial {
+        &self.device
+    }
+
+    /// Serial number of its certificate.
+    #[must_use]
+    pub const fn cert_serial(&self) -> &CertSerial {
+        &self.cert_serial
+    }
+
+    /// Digest of the delivery it proved to store.
+    #[must_use]
+    pub const fn delivery_sha256(&self) -> &[u8; 32] {
+        &self.delivery_sha256
+    }
+
+    /// When that proof was first recorded, in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn proven_at_s(&self) -> u64 {
+        self.proven_at_s
+    }
+}
+
+/// A certificate was not recorded, and must not leave the station.
+#[derive(Debug, Error)]
+pub enum RecordIssuedError {
+    /// The device has another certificate.
+    #[error("device {device} has a certificate already (serial {cert_serial})")]
+    DeviceHasCertificate {
+        /// The device.
+        device: DeviceSerial,
+        /// Serial number of the certificate it has.
+        cert_serial: CertSerial,
+    },
+    /// Another device has the key.
+    #[error("device {other} has the key of device {device}: stop the line")]
+    KeyElsewhere {
+        /// The device that was to be recorded.
+        device: DeviceSerial,
+        /// The device that has the key.
+        other: DeviceSerial,
+    },
+    /// Another certificate has the serial number.
+    #[error("the certificate of device {other} has the serial {cert_serial} already")]
+    CertSerialTaken {
+        /// The serial number.
+        cert_serial: CertSerial,
+        /// Whose certificate has it.
+        other: DeviceSerial,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A device was not recorded as enrolled.
+#[derive(Debug, Error)]
+pub enum RecordEnrolledError {
+    /// No certificate was recorded for it.
+    #[error("no certificate was recorded for device {device}")]
+    NotIssued {
+        /// The device.
+        device: DeviceSerial,
+    },
+    /// Another certificate was recorded for it.
+    #[error("device {device} proved certificate {found}, but {expected} was recorded for it")]
+    OtherCertificate {
+        /// The device.
+        device: DeviceSerial,
+        /// Serial number of the certificate recorded.
+        expected: CertSerial,
+        /// Serial number of the certificate it proved.
+        found: CertSerial,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// The storage of a ledger failed.
+#[derive(Debug, Error)]
+#[error("the ledger {place}: {fault}")]
+pub struct StorageError {
+    /// Which ledger: a path, or what else names it.
+    pub place: String,
+    /// What went wrong.
+    pub fault: StorageFault,
+}
+
+/// What went wrong with the storage of a ledger.
+#[derive(Debug, Error)]
+pub enum StorageFault {
+    /// Another program holds it, longer than one was willing to wait.
+    #[error("it is locked by another program")]
+    Locked,
+    /// It may be read, not written.
+    #[error("it cannot be written to")]
+    ReadOnly,
+    /// There is no room left on the disk.
+    #[error("the disk is full")]
+    DiskFull,
+    /// What is in it makes no sense.
+    #[error("it is damaged ({detail})")]
+    Corrupt {
+        /// What makes no sense.
+        detail: String,
+    },
+    /// It is something else than a ledger.
+    #[error("it is not a ledger")]
+    NotALedger,
+    /// Anything else the storage may say.
+    #[error(transparent)]
+    Other(Box<dyn StdError + Send + Sync>),
+}

@@ -1,0 +1,49 @@
+//! The durable record of every certificate issued.
+//!
+//! ```text
+//!            standing(device, key)      what is known?
+//!                  │
+//!   Chain ──record_issued──► Issued     durable before the certificate leaves the station
+//!                  │
+//!   Enrolled ─record_enrolled─► Enrolled ──► Receipt
+//! ```
+//!
+//! The ledger is what makes a factory line safe to stop at any moment: a certificate that is not
+//! in it does not exist, and a device that comes again gets the one it has. Its rules (one
+//! certificate per device, one device per key, one certificate per serial number; nothing ever
+//! changed or removed) are enforced by the database, whoever writes to it.
+//!
+//! [`Ledger`] says what any implementation promises; [`SqliteLedger`] keeps it in one file, or in
+//! memory for tests.
+//!
+//! What it deliberately does not do: decide who gets a certificate
+//! ([`Policy`](provision_station::evidence::Policy) does), check signatures (what arrives here was
+//! proven: only a verified proof makes an [`Enrolled`](provision_station::evidence::Enrolled)), or
+//! read the clock. It does not yet replace or revoke certificates.
+//!
+//! # Example
+//!
+//! ```
+//! use provision_ledger::{Ledger, SqliteLedger};
+//! use provision_wire::DeviceSerial;
+//!
+//! # let place = tempfile::tempdir()?;
+//! # let path = place.path().join("ledger.db");
+//! let mut ledger = SqliteLedger::create(&path)?;
+//! let device = DeviceSerial::new("sensor-0042")?;
+//! assert_eq!(ledger.find(&device)?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod fault;
+mod ledger;
+mod new_file;
+mod row;
+mod schema;
+mod sqlite;
+
+pub use ledger::{
+    Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
+    StorageFault,
+};
+pub use sqlite::{OpenError, SqliteLedger};

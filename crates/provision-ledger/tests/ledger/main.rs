@@ -1,0 +1,9 @@
+//! The ledger's rules, its durability, and what it says when something is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod durability;
+mod opening;
+mod rules;
+mod storage;
+mod support;
