@@ -1,0 +1,139 @@
+//! The `provision` program, called as a person would, in a directory of its own.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A directory for a CA and a ledger, and the program. The directory is gone when the value is.
+#[derive(Debug)]
+pub struct Station {
+    program: PathBuf,
+    dir: TempDir,
+}
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// What it printed for programs.
+    pub stdout: String,
+    /// What it printed for people.
+    pub stderr: String,
+}
+
+impl Station {
+    /// An empty directory.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for temporary files.
+    pub fn empty(program: impl Into<PathBuf>) -> io::Result<Self> {
+        Ok(Self { program: program.into(), dir: tempfile::tempdir()? })
+    }
+
+    /// One with a CA in `ca/`, whose keys are in the clear: deriving a key from a passphrase takes
+    /// time and is tested by itself.
+    ///
+    /// # Errors
+    ///
+    /// There is no place for temporary files, or no CA could be made.
+    pub fn with_ca(program: impl Into<PathBuf>) -> io::Result<Self> {
+        let station = Self::empty(program)?;
+        let made = station.run(&["ca", "init", "--name", "Test", "--insecure-plaintext-keys"])?;
+        if made.code == 0 { Ok(station) } else { Err(io::Error::other(made.stderr)) }
+    }
+
+    /// Where it works.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Calls the program. It finds nothing of the caller's environment that is meant for it, and no
+    /// terminal.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started.
+    pub fn run(&self, arguments: &[&str]) -> io::Result<Ran> {
+        self.run_with(arguments, |command| command)
+    }
+
+    /// Calls the program after a change to the command.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started.
+    pub fn run_with(
+        &self,
+        arguments: &[&str],
+        change: impl Fn(&mut Command) -> &mut Command,
+    ) -> io::Result<Ran> {
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("PROVISION_") {
+                command.env_remove(name);
+            }
+        }
+        let output = change(&mut command).output()?;
+        Ok(Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+}
+
+/// The program built from this tree: the file that `PROVISION_PROGRAM` names, or what
+/// `cargo build` makes now.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub fn built_program() -> io::Result<PathBuf> {
+    if let Some(path) = env::var_os("PROVISION_PROGRAM") {
+        return Ok(path.into());
+    }
+    let printed = cargo(&["build", "--package", "provision", "--message-format", "json"])?;
+    printed
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'))
+        .map(|(path, _)| PathBuf::from(path))
+        .find(|path| path.file_stem().is_some_and(|name| name == "provision"))
+        .ok_or_else(|| io::Error::other("cargo build names no program `provision`"))
+}
+
+/// The image of the whole example firmware: the file that `PROVISION_FIRMWARE` names, or what
+/// `cargo xtask firmware` makes now.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub fn built_firmware() -> io::Result<PathBuf> {
+    if let Some(path) = env::var_os("PROVISION_FIRMWARE") {
+        return Ok(path.into());
+    }
+    let printed = cargo(&["xtask", "firmware"])?;
+    let whole = printed.lines().next().map(PathBuf::from);
+    whole.ok_or_else(|| io::Error::other("cargo xtask firmware names no image"))
+}
+
+fn cargo(arguments: &[&str]) -> io::Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    if let Some(root) = root {
+        command.current_dir(root);
+    }
+    let output = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(io::Error::other(format!("cargo {} failed", arguments.join(" "))))
+    }
+}

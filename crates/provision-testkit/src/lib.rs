@@ -1,0 +1,44 @@
+//! What the tests of provisioning are made of, for this project's tests and for those of others.
+//!
+//! ```text
+//!   flash            NOR flash in memory whose power can be cut at any operation
+//!   device           a simulated device: the real Line, Enrollee and FlashVault over that flash
+//!   faulty_line      loses, repeats and corrupts bytes, and lets logs talk into them
+//!   planted          bugs put into a device on purpose
+//!   impostor         devices that lie
+//!   ca               a CA for tests that are not about it
+//!   cli              the `provision` program, called as a person would
+//!   pty              a serial port with one of these behind it, for the real CLI
+//!   simulation       whole enrollments from a seed: device, line, station, issuer, ledger
+//!   qemu             a firmware image on an emulated board, with its UARTs, flash and network
+//!   scene            a factory and a cloud on one machine: the program, nginx, emulated devices
+//!   servers          nginx, mosquitto and openssl, started on loopback
+//!   hostile_server   a TLS 1.3 server that breaks the rules
+//! ```
+//!
+//! What it deliberately does not do: stand in for the real thing where the real thing can be had.
+//! Simulated devices are a second way to test; the first is firmware on an emulated Cortex-M4.
+
+extern crate alloc;
+
+pub mod ca;
+pub mod cli;
+pub mod device;
+pub mod faulty_line;
+pub mod flash;
+pub mod hostile_server;
+#[cfg(unix)]
+pub mod impostor;
+pub mod pki;
+pub mod planted;
+#[cfg(unix)]
+pub mod pty;
+#[cfg(unix)]
+pub mod qemu;
+pub mod random;
+#[cfg(unix)]
+pub mod scene;
+#[cfg(unix)]
+pub mod servers;
+pub mod simulation;
+pub mod tcp;
