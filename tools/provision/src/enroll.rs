@@ -1,0 +1,188 @@
+//! The main job: each port given, one run of the dialogue.
+
+use std::time::Instant;
+
+use provision_csr::PortableP256;
+use provision_issuer::{FileIssuer, Issuer as _, Lifetime, Profile};
+use provision_ledger::{Ledger as _, SqliteLedger};
+use provision_path::ServerName;
+use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
+use provision_station::evidence::Policy;
+use provision_station::exchange::Patience;
+use provision_station::{Enrollment, Input, Output, Plan};
+
+use crate::cli::Enroll;
+use crate::fault::Fault;
+use crate::line::Line;
+use crate::report::Report;
+use crate::{ca, ledger, pem, secret, system};
+
+pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> {
+    if arguments.port.is_empty() {
+        return Err(Fault::Usage("which port? `--port PORT`, or a subcommand".into()));
+    }
+    let endpoint = arguments
+        .endpoint
+        .as_deref()
+        .ok_or_else(|| {
+            Fault::Usage("where is the device to connect? `--endpoint HOST:PORT`".into())
+        })
+        .and_then(|text| endpoint(text, arguments.alpn.clone()))?;
+    let mut station = Station::open(arguments, endpoint)?;
+    let (mut failed, mut exit_code) = (0, None);
+    for (done, port) in arguments.port.iter().enumerate() {
+        let started = Instant::now();
+        match station.enroll(port, arguments.baud.baud, report) {
+            Ok(outcome) => report.enrolled(port, &outcome, started.elapsed().as_secs_f64())?,
+            Err(fault) if arguments.port.len() == 1 => return Err(fault),
+            Err(fault) => {
+                report.fault(Some(port), &fault);
+                failed += 1;
+                exit_code.get_or_insert(fault.exit_code());
+                if fault.stops_the_line() {
+                    failed += arguments.port.len() - done - 1;
+                    break;
+                }
+            }
+        }
+    }
+    match exit_code {
+        None => Ok(()),
+        Some(exit_code) => Err(Fault::Some { failed, ports: arguments.port.len(), exit_code }),
+    }
+}
+
+/// `host:port`, with an IPv6 address in brackets.
+fn endpoint(text: &str, alpn: Option<String>) -> Result<EndpointPlan, Fault> {
+    let wrong = || Fault::Usage(format!("`{text}` is no endpoint: HOST:PORT is expected"));
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address,
+        None if host.contains(':') => return Err(wrong()),
+        None => host,
+    };
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    // Sealed into a device, a host that is none would make it useless: judged as the device will.
+    let host_is_one = ServerName::parse(host).is_ok();
+    if !host_is_one
+        || port == 0
+        || alpn.as_ref().is_some_and(|alpn| alpn.is_empty() || alpn.len() > 32)
+    {
+        return Err(wrong());
+    }
+    Ok(EndpointPlan { host: host.into(), port, alpn })
+}
+
+/// What is shared by all runs of one call.
+struct Station {
+    issuer: FileIssuer,
+    profile: Profile,
+    ledger: SqliteLedger,
+    plan: Plan,
+}
+
+impl Station {
+    fn open(arguments: &Enroll, endpoint: EndpointPlan) -> Result<Self, Fault> {
+        let place = &arguments.ca;
+        let now_s = system::now_s()?;
+        let anchors = match arguments.server_anchor.as_slice() {
+            [] => vec![provision_issuer::CaDirectory::at(&place.ca).server_root_certificate()],
+            given => given.to_vec(),
+        };
+        let protection = secret::for_opening(place, FileIssuer::needs_passphrase(&place.ca)?)?;
+        let issuer = FileIssuer::open(&place.ca, &protection)?;
+        let mut profile =
+            Profile::new(arguments.days.map_or(Lifetime::UntilIssuerEnds, Lifetime::Days));
+        profile.organization = ca::name_text(arguments.organization.as_deref())?;
+        profile.organizational_unit = ca::name_text(arguments.organizational_unit.as_deref())?;
+        profile.country = ca::country(arguments.country.as_deref())?;
+        let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
+        let plan = Plan {
+            policy: Policy { expected_device: arguments.expect.clone() },
+            server_anchors: anchors
+                .iter()
+                .map(|path| pem::read_certificate(path))
+                .collect::<Result<_, _>>()?,
+            endpoint,
+            time: now_s,
+            seal: !arguments.no_seal,
+            timing: Timing { hello, ..Timing::default() },
+        };
+        let ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
+        Ok(Self { issuer, profile, ledger, plan })
+    }
+
+    /// One run on one port. The machine says what it wants; this does it.
+    fn enroll(&mut self, port: &str, baud: u32, report: &mut Report) -> Result<Outcome, Fault> {
+        let mut line = Line::open(port, baud)?;
+        let randomness = Randomness {
+            session: u32::from_le_bytes(system::bytes()?),
+            csr_challenge: system::bytes()?,
+            proof_challenge: system::bytes()?,
+        };
+        let plan = Plan { time: system::now_s()?, ..self.plan.clone() };
+        let mut enrollment = Enrollment::<PortableP256>::new(plan, randomness);
+        let mut buffer = [0; 512];
+        loop {
+            let input = match enrollment.poll(line.now_ms()) {
+                Output::Send(bytes) => {
+                    line.send(&bytes)?;
+                    continue;
+                }
+                Output::Progress(progress) => {
+                    report.progress(port, &progress)?;
+                    continue;
+                }
+                Output::LookUp { device, public_key } => {
+                    Input::Standing(self.ledger.standing(&device, &public_key)?)
+                }
+                Output::LookUpDevice { device } => Input::Known(self.ledger.live(&device)?),
+                Output::Issue(approved) => {
+                    Input::Issued(self.issuer.issue(&approved, &self.profile, system::now_s()?)?)
+                }
+                Output::Record(Record::Issued(chain)) => {
+                    self.ledger.record_issued(&chain, system::now_s()?)?;
+                    Input::Recorded
+                }
+                Output::Record(Record::Enrolled(enrolled)) => {
+                    self.ledger.record_enrolled(&enrolled, system::now_s()?)?;
+                    Input::Recorded
+                }
+                Output::Wait { until_ms } => match line.receive(&mut buffer, until_ms)? {
+                    [] => Input::Tick,
+                    bytes => Input::Received(bytes),
+                },
+                Output::WaitForAnswer => Input::Tick,
+                Output::Done(outcome) => return Ok(*outcome),
+                Output::Failed(fault) => return Err(fault.into()),
+            };
+            enrollment.handle(input, line.now_ms());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        let good = |text| endpoint(text, None).map(|e| (e.host, e.port)).unwrap();
+        assert_eq!(good("mqtt.acme.com:8883"), ("mqtt.acme.com".into(), 8883));
+        assert_eq!(good("10.0.2.100:443"), ("10.0.2.100".into(), 443));
+        assert_eq!(good("[fd00::1]:443"), ("fd00::1".into(), 443));
+        for bad in [
+            "mqtt.acme.com",
+            ":443",
+            "a:0",
+            "a:70000",
+            "fd00::1:443",
+            "",
+            "x y/z:1",
+            "10.0.2.300:1",
+        ] {
+            assert!(endpoint(bad, None).is_err(), "{bad}");
+        }
+        assert!(endpoint("a:1", Some(String::new())).is_err());
+    }
+}

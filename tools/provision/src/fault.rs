@@ -1,0 +1,315 @@
+//! What went wrong: for people a sentence and a hint, for line controllers an exit code.
+
+use std::path::PathBuf;
+
+use provision_issuer::{InitError, IssueError, OpenError, ServerCertificateError};
+use provision_ledger::{
+    OpenError as LedgerOpenError, RecordEnrolledError, RecordIssuedError, StorageError,
+};
+use provision_station::EnrollmentFault;
+use provision_station::evidence::{PolicyFault, ProofFault};
+use provision_station::exchange::NoAnswer;
+use provision_wire::Refusal;
+use thiserror::Error;
+
+/// Why the tool did not do what it was asked.
+#[derive(Debug, Error)]
+pub(crate) enum Fault {
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A serial port cannot be opened.
+    #[error("cannot open port {port}: {cause}")]
+    PortOpen {
+        /// As given.
+        port: String,
+        /// Why.
+        cause: serialport::Error,
+    },
+    /// A serial port failed while it was used.
+    #[error("port {port} failed: {cause}")]
+    PortFailed {
+        /// As given.
+        port: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The ports of this machine cannot be listed.
+    #[error("cannot list the serial ports: {0}")]
+    PortList(serialport::Error),
+    /// A run ended without an enrolled device.
+    #[error("{0}")]
+    Enrollment(EnrollmentFault),
+    /// A CA could not be made.
+    #[error(transparent)]
+    CaInit(#[from] InitError),
+    /// A CA could not be opened.
+    #[error(transparent)]
+    CaOpen(#[from] OpenError),
+    /// Nothing was signed.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// No server certificate was made.
+    #[error(transparent)]
+    ServerCertificate(#[from] ServerCertificateError),
+    /// The ledger cannot be opened or made.
+    #[error(transparent)]
+    LedgerOpen(#[from] LedgerOpenError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    LedgerStorage(#[from] StorageError),
+    /// The ledger refuses a certificate.
+    #[error(transparent)]
+    RecordIssued(#[from] RecordIssuedError),
+    /// The ledger refuses a proof.
+    #[error(transparent)]
+    RecordEnrolled(#[from] RecordEnrolledError),
+    /// A device is not in the ledger.
+    #[error("device {device} is not in ledger {}", ledger.display())]
+    NotInLedger {
+        /// Which device.
+        device: String,
+        /// Which ledger.
+        ledger: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A file holds something else than a certificate.
+    #[error("{} is no X.509 certificate in PEM or DER", path.display())]
+    NotACertificate {
+        /// Which.
+        path: PathBuf,
+    },
+    /// No passphrase where one is needed.
+    #[error("{0}")]
+    Passphrase(String),
+    /// The clock cannot be right.
+    #[error("the clock of this machine is not set: it shows {now_s} s since 1970")]
+    Clock {
+        /// What it shows.
+        now_s: u64,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// Standard output cannot be written.
+    #[error("cannot write the result: {0}")]
+    Output(#[from] std::io::Error),
+    /// Several ports, and some failed; each was reported.
+    #[error("{failed} of {ports} devices were not enrolled")]
+    Some {
+        /// How many failed.
+        failed: usize,
+        /// How many ports there were.
+        ports: usize,
+        /// Exit code of the first.
+        exit_code: u8,
+    },
+}
+
+/// What clap says, without its own word for an error and its own hint.
+impl From<clap::Error> for Fault {
+    fn from(wrong: clap::Error) -> Self {
+        let text = wrong.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let text = text.split("\n\nFor more information").next().unwrap_or(text);
+        Self::Usage(text.trim_end().to_owned())
+    }
+}
+
+impl From<EnrollmentFault> for Fault {
+    fn from(fault: EnrollmentFault) -> Self {
+        Self::Enrollment(fault)
+    }
+}
+
+impl Fault {
+    /// The exit code; published in `provision --help`, and stable.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Enrollment(fault) => match fault {
+                EnrollmentFault::NoAnswer(_) | EnrollmentFault::Restarts { .. } => 10,
+                EnrollmentFault::Refused { .. } | EnrollmentFault::DeliveryTooLong { .. } => 11,
+                EnrollmentFault::Possession(_) | EnrollmentFault::Proof(_) => 12,
+                EnrollmentFault::Policy(_) | EnrollmentFault::DeviceChanged { .. } => 13,
+                EnrollmentFault::DeliveryUnfit => 2,
+                _ => 17,
+            },
+            Self::CaInit(_)
+            | Self::CaOpen(_)
+            | Self::Issue(_)
+            | Self::ServerCertificate(_)
+            | Self::Passphrase(_)
+            | Self::Clock { .. } => 14,
+            Self::LedgerOpen(_)
+            | Self::LedgerStorage(_)
+            | Self::RecordIssued(_)
+            | Self::RecordEnrolled(_)
+            | Self::NotInLedger { .. } => 15,
+            Self::PortOpen { .. } | Self::PortFailed { .. } | Self::PortList(_) => 16,
+            Self::Some { exit_code, .. } => *exit_code,
+            Self::Read { .. }
+            | Self::NotACertificate { .. }
+            | Self::Random(_)
+            | Self::Output(_) => 1,
+        }
+    }
+
+    /// Whether the devices after this one must wait: a key that two devices have may mean that all
+    /// of them draw from a broken random generator, and without CA or ledger none can be enrolled.
+    pub(crate) const fn stops_the_line(&self) -> bool {
+        matches!(self, Self::Enrollment(EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. })))
+            || matches!(self.exit_code(), 14 | 15)
+    }
+
+    /// One word for programs.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self.exit_code() {
+            2 => "usage",
+            10 => "no-answer",
+            11 => "refused",
+            12 => "not-proven",
+            13 => "policy",
+            14 => "issuer",
+            15 => "ledger",
+            16 => "port",
+            17 => "protocol",
+            _ => "other",
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "see `provision --help`",
+            Self::PortOpen { cause, .. } => match cause.kind() {
+                serialport::ErrorKind::NoDevice => {
+                    "is the cable in? `provision ports` lists what is there; another program may \
+                     hold the port"
+                }
+                serialport::ErrorKind::Io(std::io::ErrorKind::PermissionDenied) => {
+                    "add yourself to the group that owns the port (`dialout` on Debian) and log in \
+                     again"
+                }
+                _ => "`provision ports` lists what is there; another program may hold the port",
+            },
+            Self::PortFailed { .. } => {
+                "was the cable pulled? Put it back and run the same command again: it goes on \
+                 where it was"
+            }
+            Self::Enrollment(fault) => enrollment_hint(fault),
+            Self::CaOpen(_) => {
+                "`provision ca init` makes a CA; `--ca` says where it is; a wrong passphrase shows \
+                 here too"
+            }
+            Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
+            Self::Issue(_) => "nothing was signed; the device can be run again",
+            Self::ServerCertificate(ServerCertificateError::AlreadyExists { .. }) => {
+                "nothing was written; `--out` names another directory"
+            }
+            Self::ServerCertificate(_) => {
+                "nothing was written; `--ca` says where the CA is; a wrong passphrase shows here too"
+            }
+            Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {
+                "nothing was touched; choose another place with `--ledger`"
+            }
+            Self::LedgerOpen(LedgerOpenError::NotFound { .. }) => {
+                "`--ledger` says where it is; `provision ledger create` makes one"
+            }
+            Self::LedgerOpen(_)
+            | Self::LedgerStorage(_)
+            | Self::RecordIssued(_)
+            | Self::RecordEnrolled(_) => {
+                "no certificate leaves the station unrecorded; mend the ledger and run again"
+            }
+            Self::NotInLedger { .. } => {
+                "give the certificate with `--leaf`, or the right ledger with `--ledger`"
+            }
+            Self::Passphrase(_) => {
+                "give it with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or run in a \
+                 terminal"
+            }
+            Self::Clock { .. } => "set the clock first: certificates would be valid from 1970",
+            Self::NotACertificate { .. } => "openssl x509 -in FILE -noout shows what it is",
+            Self::Read { .. } => "is the file there, and may you read it?",
+            Self::Some { .. } => {
+                "each is reported above; run the same command again for those alone"
+            }
+            Self::PortList(_) | Self::Random(_) | Self::Output(_) => {
+                "the operating system refused; what it said is above"
+            }
+        }
+    }
+}
+
+fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
+    match fault {
+        EnrollmentFault::NoAnswer(NoAnswer { ask: "hello", passed_over, .. }) => {
+            if passed_over.echoes > 0 {
+                "the line echoes what is sent: is a shell on this port?"
+            } else if passed_over.noise > 0 {
+                "something talks on this port, but not this protocol: check `--baud`, and that the \
+                 firmware serves enrollment here"
+            } else {
+                "is the device powered, is this its port (`provision ports`), are TX and RX \
+                 crossed, is `--baud` right?"
+            }
+        }
+        EnrollmentFault::NoAnswer(_) | EnrollmentFault::Restarts { .. } => {
+            "the device went silent or was reset midway; run the same command again: it goes on \
+             where it was"
+        }
+        EnrollmentFault::Refused { refusal, .. } => match refusal {
+            Refusal::NoEntropy => {
+                "its random number generator is at fault; do not ship this device"
+            }
+            Refusal::VaultCorrupt | Refusal::VaultFailed => {
+                "its flash is at fault, or was not erased before the firmware was written"
+            }
+            Refusal::WrongKey | Refusal::ChainBroken { .. } => {
+                "the CA's certificates do not fit together, or the station's clock is wrong; the \
+                 device keeps what it had"
+            }
+            Refusal::Version { .. } => "device firmware and this tool are of different ages",
+            Refusal::Sealed => "its identity is final and cannot be changed over the line",
+            _ => "the device keeps what it had; `provision ask hello` shows its stage",
+        },
+        EnrollmentFault::DeliveryTooLong { .. } => {
+            "fewer or smaller server anchors (`--server-anchor`), or more room in the firmware"
+        }
+        EnrollmentFault::Possession(_) => {
+            "nothing was signed: this device does not show that it holds its key"
+        }
+        EnrollmentFault::Proof(ProofFault::OtherLeaf | ProofFault::OtherDelivery) => {
+            "the device stores something else than this ledger knows: was it enrolled elsewhere?"
+        }
+        EnrollmentFault::Proof(ProofFault::BadSignature) => {
+            "do not ship this device: it does not hold the key of its certificate"
+        }
+        EnrollmentFault::Policy(PolicyFault::OtherDevice { .. })
+        | EnrollmentFault::DeviceChanged { .. } => {
+            "another device is in the fixture than expected; nothing was changed on it"
+        }
+        EnrollmentFault::Policy(PolicyFault::KnownWithOtherKey { .. }) => {
+            "was the device erased, or the serial used twice? Nothing was signed"
+        }
+        EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. }) => {
+            "a cloned device or a broken random number generator: find out before going on"
+        }
+        EnrollmentFault::Policy(PolicyFault::SealedElsewhere { .. }) => {
+            "use the ledger it was enrolled with (`--ledger`)"
+        }
+        EnrollmentFault::Policy(PolicyFault::SealedUnproven { .. }) => {
+            "somebody else sealed it, or this ledger is an old copy: do not ship this device"
+        }
+        EnrollmentFault::DeliveryUnfit => "at most four server anchors",
+        _ => "the firmware does not keep to docs/protocol.md",
+    }
+}

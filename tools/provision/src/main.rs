@@ -1,0 +1,92 @@
+//! `provision`: gives every device on the line an identity.
+//!
+//! ```text
+//!   cli        what can be said on the command line
+//!   enroll     the main job: one port, one run of the dialogue
+//!   ask        one question by hand
+//!   ca, server_cert, ledger, ports   what is around it
+//!   line       a serial port, written to in small pieces
+//!   report     what people and programs are told
+//!   fault      what went wrong, its exit code, what to do next
+//! ```
+//!
+//! stdout carries results (with `--json`, one object per event); stderr carries talk.
+
+mod ask;
+mod ca;
+mod cli;
+mod enroll;
+mod fault;
+mod ledger;
+mod line;
+mod pem;
+mod ports;
+mod report;
+mod secret;
+mod server_cert;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+
+use cli::{Cli, Command};
+use fault::Fault;
+use report::Report;
+
+fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        // Help and version are asked for, and no fault.
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(wrong) => return failed(&mut Report::new(asks_for_json()), None, &wrong.into()),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(wrong) => return failed(&mut Report::new(asks_for_json()), None, &wrong.into()),
+    };
+    let mut report = Report::new(cli.json);
+    let result = nothing_misplaced(&matches).and_then(|()| match &cli.command {
+        Some(Command::Ca(command)) => ca::run(command, &mut report),
+        Some(Command::ServerCert(arguments)) => server_cert::run(arguments, &mut report),
+        Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
+        Some(Command::Ports) => ports::run(&mut report),
+        Some(Command::Ledger(command)) => ledger::run(command, &mut report),
+        None => enroll::run(&cli.enroll, &mut report),
+    });
+    let port = match cli.enroll.port.as_slice() {
+        [port] => Some(port.as_str()),
+        _ => None,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => failed(&mut report, port, &fault),
+    }
+}
+
+fn failed(report: &mut Report, port: Option<&str>, fault: &Fault) -> ExitCode {
+    report.fault(port, fault);
+    ExitCode::from(fault.exit_code())
+}
+
+/// What stands before a subcommand is the main job's. Taken in silence it would be ignored: the CA
+/// that was named there is not the one that is used.
+fn nothing_misplaced(matches: &ArgMatches) -> Result<(), Fault> {
+    let Some(subcommand) = matches.subcommand_name() else { return Ok(()) };
+    let typed = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    match matches.ids().map(clap::Id::as_str).filter(|id| *id != "json").find(typed) {
+        None => Ok(()),
+        Some(id) => {
+            let option = id.replace('_', "-");
+            Err(Fault::Usage(format!(
+                "`--{option}` stands before `{subcommand}`, where it means nothing: put it behind"
+            )))
+        }
+    }
+}
+
+/// Whether the command line, of which nothing else could be understood, asks for JSON.
+fn asks_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
+}

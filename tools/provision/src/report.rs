@@ -1,0 +1,178 @@
+//! What people and programs are told: events.
+
+use core::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use provision_station::enrollment::{Change, Outcome, Progress};
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+/// Events go out as they happen: as lines for people on stderr and results on stdout, or all as
+/// JSON objects on stdout.
+pub(crate) struct Report {
+    json: bool,
+    terminal: bool,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, terminal: io::stderr().is_terminal() }
+    }
+
+    /// A step of a run.
+    pub(crate) fn progress(&mut self, port: &str, progress: &Progress) -> Result<(), Fault> {
+        let (name, text, mut event) = describe(progress);
+        if self.json {
+            event["event"] = name.into();
+            event["port"] = port.into();
+            return line(&event);
+        }
+        // How far a delivery is belongs on a terminal only, on one line that changes.
+        let partial = matches!(progress, Progress::Delivering { have, len } if have < len);
+        if partial && !self.terminal {
+            return Ok(());
+        }
+        let end = if partial { "\r" } else { "\n" };
+        let mut out = io::stderr().lock();
+        write!(out, "{port}: {text}{end}")?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// The end of a run that went well.
+    pub(crate) fn enrolled(
+        &mut self,
+        port: &str,
+        outcome: &Outcome,
+        seconds: f64,
+    ) -> Result<(), Fault> {
+        let Outcome { enrolled, chain, change, sealed, turns } = outcome;
+        let (word, text) = match change {
+            Change::Enrolled => ("enrolled", "enrolled"),
+            Change::Delivered => ("delivered", "enrolled (with the certificate it had)"),
+            Change::Nothing => ("unchanged", "already enrolled, nothing changed"),
+        };
+        let device = enrolled.device();
+        let serial = enrolled.cert_serial();
+        if self.json {
+            return line(&json!({
+                "event": "result",
+                "port": port,
+                "outcome": word,
+                "device": device.as_str(),
+                "cert_serial": serial.to_string(),
+                "leaf_sha256": hex(enrolled.leaf_sha256()),
+                "delivery_sha256": hex(enrolled.delivery_sha256()),
+                "not_after_s": chain.not_after(),
+                "sealed": sealed,
+                "turns": turns,
+                "seconds": (seconds * 1000.0).round() / 1000.0,
+            }));
+        }
+        let open = if *sealed { "" } else { ", not sealed" };
+        self.line(&format!("{port}: {device} {text}{open}, certificate {serial}, {seconds:.1} s"))
+    }
+
+    /// A result: for people `text`, for programs `event`.
+    pub(crate) fn result(&mut self, text: &str, event: &Value) -> Result<(), Fault> {
+        if self.json { line(event) } else { self.line(text) }
+    }
+
+    /// Something to know that is no result.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Fault> {
+        if !self.json {
+            writeln!(io::stderr(), "{text}")?;
+        }
+        Ok(())
+    }
+
+    /// What went wrong. Never fails: there is nobody left to tell.
+    pub(crate) fn fault(&mut self, port: Option<&str>, fault: &Fault) {
+        if self.json {
+            let event = json!({
+                "event": "error",
+                "port": port,
+                "error": fault.name(),
+                "exit_code": fault.exit_code(),
+                "message": fault.to_string(),
+                "causes": causes(fault).map(ToString::to_string).collect::<Vec<_>>(),
+                "hint": fault.hint(),
+            });
+            let _ = line(&event);
+            return;
+        }
+        let port = port.map(|port| format!("{port}: ")).unwrap_or_default();
+        let mut out = io::stderr().lock();
+        let _ = writeln!(out, "error: {port}{fault}");
+        for cause in causes(fault) {
+            let _ = writeln!(out, "  because: {cause}");
+        }
+        let _ = writeln!(out, "\nhint: {}", fault.hint());
+    }
+
+    fn line(&self, text: &str) -> Result<(), Fault> {
+        writeln!(io::stdout(), "{text}")?;
+        Ok(())
+    }
+}
+
+fn line(event: &Value) -> Result<(), Fault> {
+    writeln!(io::stdout(), "{event}")?;
+    Ok(())
+}
+
+fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let mut next = fault.source();
+    core::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+/// Name, sentence and facts of a step.
+fn describe(progress: &Progress) -> (&'static str, String, Value) {
+    match progress {
+        Progress::Found { device, stage } => (
+            "found",
+            format!("found {device} ({stage})"),
+            json!({ "device": device.as_str(), "stage": stage.to_string() }),
+        ),
+        Progress::Key { public_key } => {
+            let public_key = hex(public_key.as_sec1());
+            let start = public_key.get(2..18).unwrap_or_default();
+            ("key", format!("key {start}…"), json!({ "public_key": public_key }))
+        }
+        Progress::PossessionProven => ("possession-proven", "it holds that key".into(), json!({})),
+        Progress::Issued { cert_serial } => (
+            "issued",
+            format!("certificate {cert_serial} signed"),
+            json!({ "cert_serial": cert_serial.to_string() }),
+        ),
+        Progress::KnownCertificate { cert_serial } => (
+            "known-certificate",
+            format!("certificate {cert_serial} is in the ledger"),
+            json!({ "cert_serial": cert_serial.to_string() }),
+        ),
+        Progress::Recorded => ("recorded", "recorded in the ledger".into(), json!({})),
+        Progress::Delivering { have, len } => (
+            "delivering",
+            format!("delivered {have} of {len} bytes"),
+            json!({ "have": have, "len": len }),
+        ),
+        Progress::Stored => ("stored", "checked and stored by the device".into(), json!({})),
+        Progress::Proven => ("proven", "it has proven what it stores".into(), json!({})),
+        Progress::Sealed => ("sealed", "sealed".into(), json!({})),
+        Progress::Restarted { restarts } => (
+            "restarted",
+            format!("the device lost the session; starting again ({restarts})"),
+            json!({ "restarts": restarts }),
+        ),
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
