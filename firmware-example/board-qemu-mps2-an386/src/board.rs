@@ -1,0 +1,68 @@
+//! The board as the firmware sees it.
+
+use core::fmt::Write;
+
+use heapless::String;
+use provision_firmware_app::{Board, Firmware, LineMemory, Parts};
+use static_cell::StaticCell;
+
+use crate::clock::BoardClock;
+use crate::command_line::{DEVICE_SERIAL_LEN_MAX, device_serial};
+use crate::entropy::{self, HostEntropy};
+use crate::flash::EmulatedFlash;
+use crate::stack::PaintedStack;
+use crate::uart::{Line, Log};
+
+/// QEMU's mps2-an386.
+#[derive(Debug)]
+pub enum Mps2An386 {}
+
+impl Board for Mps2An386 {
+    type Line = Line;
+    type Flash = EmulatedFlash;
+    type Entropy = HostEntropy;
+    type Clock = BoardClock;
+    type Log = Log;
+    type Stack = PaintedStack;
+}
+
+/// The firmware on this board.
+pub type BoardFirmware = Firmware<Mps2An386>;
+
+/// Takes the board's parts into use. `None` if that was done before.
+#[must_use]
+pub fn take() -> Option<Parts<Mps2An386>> {
+    static DEVICE_SERIAL: StaticCell<String<DEVICE_SERIAL_LEN_MAX>> = StaticCell::new();
+
+    let peripherals = cortex_m::Peripherals::take()?;
+    let mut log = Log::open();
+    let _ = writeln!(log, "entropy: {}", entropy::SOURCE);
+    Some(Parts {
+        device_serial: DEVICE_SERIAL.init_with(device_serial),
+        line: Line::open(),
+        // SAFETY: the processor's peripherals were given out just now and are not again, so this is the only
+        // one; memory.x keeps the program out of the flash's addresses.
+        flash: unsafe { EmulatedFlash::new() },
+        entropy: HostEntropy::open(),
+        clock: BoardClock::start(peripherals.SYST),
+        log,
+        stack: PaintedStack,
+    })
+}
+
+/// Starts the board and the firmware. `None` if that was done before.
+///
+/// # Panics
+///
+/// If the device serial on the command line is none.
+// Not inlined: what it has on the stack is gone when it returns.
+#[inline(never)]
+#[must_use]
+pub fn start() -> Option<BoardFirmware> {
+    static LINE_MEMORY: LineMemory = LineMemory::new();
+
+    match Firmware::start(take()?, &LINE_MEMORY) {
+        Ok(firmware) => Some(firmware),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,145 @@
+//! NOR flash, played by RAM that QEMU backs with a file of the host.
+//!
+//! The board has no flash of its own, but 16 MB of PSRAM that `-machine memory-backend=…` makes *be* a file:
+//! what is written survives the emulator's death, at any instruction. On top of it are the rules of NOR:
+//! erasing makes all ones, by 4 KiB; programming only clears bits, by aligned words of 4 bytes, and a word that
+//! would need a 0 to become 1 is refused. What this does not play is a word torn in the middle.
+
+use core::ptr;
+
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
+};
+
+/// Where the board's PSRAM is (QEMU `hw/arm/mps2.c`).
+const BASE: usize = 0x2100_0000;
+/// How much of it this firmware takes as its flash, in bytes.
+const CAPACITY: usize = 64 * 1024;
+/// Bytes that are erased together.
+const ERASE_SIZE: usize = 4096;
+/// Bytes that are programmed together.
+const WORD_SIZE: usize = size_of::<u32>();
+
+/// The emulated flash: 64 KiB.
+#[derive(Debug)]
+pub struct EmulatedFlash {
+    /// Made by nothing but `new`, which promises that there is one.
+    _only: (),
+}
+
+impl EmulatedFlash {
+    /// Takes the flash.
+    ///
+    /// # Safety
+    ///
+    /// Only one exists in the program, and the linker placed nothing of the program in
+    /// `0x2100_0000..0x2101_0000`.
+    #[must_use]
+    pub unsafe fn new() -> Self {
+        Self { _only: () }
+    }
+
+    /// The word at `index` (in words from the start); `index < CAPACITY / WORD_SIZE`.
+    fn word(index: usize) -> *mut u32 {
+        debug_assert!(index < CAPACITY / WORD_SIZE);
+        ptr::with_exposed_provenance_mut(BASE + index * WORD_SIZE)
+    }
+}
+
+/// Why the flash refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlashError {
+    /// The place does not begin and end on the unit of the operation.
+    NotAligned,
+    /// The place is outside the flash.
+    OutOfBounds,
+    /// Programming here would need a bit to go from 0 to 1.
+    NotErased,
+}
+
+impl core::fmt::Display for FlashError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::NotAligned => "not aligned to the flash's unit",
+            Self::OutOfBounds => "outside the flash",
+            Self::NotErased => "programming over bits that were not erased",
+        })
+    }
+}
+
+impl core::error::Error for FlashError {}
+
+impl NorFlashError for FlashError {
+    fn kind(&self) -> NorFlashErrorKind {
+        match self {
+            Self::NotAligned => NorFlashErrorKind::NotAligned,
+            Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
+            Self::NotErased => NorFlashErrorKind::Other,
+        }
+    }
+}
+
+impl ErrorType for EmulatedFlash {
+    type Error = FlashError;
+}
+
+impl ReadNorFlash for EmulatedFlash {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        let start = range(offset, out.len(), Self::READ_SIZE)?;
+        for (address, byte) in (BASE + start..).zip(out) {
+            let cell = ptr::with_exposed_provenance::<u8>(address);
+            // SAFETY: `range` saw to it that this is inside the flash, which is always readable.
+            *byte = unsafe { cell.read_volatile() };
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        CAPACITY
+    }
+}
+
+impl NorFlash for EmulatedFlash {
+    const WRITE_SIZE: usize = WORD_SIZE;
+    const ERASE_SIZE: usize = ERASE_SIZE;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        let len = to.checked_sub(from).ok_or(FlashError::OutOfBounds)? as usize;
+        let start = range(from, len, ERASE_SIZE)?;
+        for index in start / WORD_SIZE..(start + len) / WORD_SIZE {
+            // SAFETY: `range` saw to it that this is inside the flash, which nothing else writes.
+            unsafe { Self::word(index).write_volatile(u32::MAX) };
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        let start = range(offset, bytes.len(), WORD_SIZE)?;
+        let (words, _) = bytes.as_chunks::<WORD_SIZE>();
+        for (index, word) in (start / WORD_SIZE..).zip(words) {
+            let new = u32::from_le_bytes(*word);
+            // SAFETY: `range` saw to it that this is inside the flash, which is always readable.
+            let old = unsafe { Self::word(index).read_volatile() };
+            if old & new != new {
+                return Err(FlashError::NotErased);
+            }
+            // SAFETY: as above, and nothing else writes there.
+            unsafe { Self::word(index).write_volatile(new) };
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a place is inside the flash and made of whole units, and gives its start.
+fn range(offset: u32, len: usize, unit: usize) -> Result<usize, FlashError> {
+    let start = offset as usize;
+    if !start.is_multiple_of(unit) || !len.is_multiple_of(unit) {
+        return Err(FlashError::NotAligned);
+    }
+    match start.checked_add(len) {
+        Some(end) if end <= CAPACITY => Ok(start),
+        _ => Err(FlashError::OutOfBounds),
+    }
+}

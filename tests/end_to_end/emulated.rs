@@ -1,0 +1,138 @@
+//! The emulated device end to end: real CLI, real serial port, real nginx, and a firmware image on
+//! a Cortex-M4.
+
+use core::time::Duration;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use provision_testkit::cli::{Ran, built_firmware, built_program};
+use provision_testkit::qemu::{Emulator, Machine};
+use provision_testkit::random::Random;
+use provision_testkit::scene::Scene;
+use serde_json::Value;
+
+/// Patience for what an emulated device computes, on a machine that has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+const DEVICE: &str = "sensor-0001";
+
+fn scene() -> Scene {
+    Scene::open(built_program().unwrap()).unwrap()
+}
+
+/// A device of this name, whose flash lives in the scene's directory.
+fn device(scene: &Scene, name: &str) -> Machine {
+    let firmware = built_firmware().unwrap();
+    let flash: PathBuf = scene.station().path().join(format!("{name}.flash"));
+    scene.device(&firmware, name, &flash)
+}
+
+fn wait(running: &Emulator, pattern: &str) -> String {
+    running.log().wait_for_line(pattern, PATIENCE).unwrap()
+}
+
+fn result(ran: &Ran) -> Value {
+    assert_eq!(ran.code, 0, "{ran:?}");
+    serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap()
+}
+
+fn entries(scene: &Scene) -> Vec<Value> {
+    let listed = scene.station().run(&["--json", "ledger", "list"]).unwrap();
+    assert_eq!(listed.code, 0, "{listed:?}");
+    listed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn enrolled_then_switched_off_then_known_to_nginx() {
+    let scene = scene();
+    let machine = device(&scene, DEVICE);
+    let mut running = machine.start().unwrap();
+    let first = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
+    assert_eq!(first["outcome"], "enrolled");
+    assert_eq!(first["device"], DEVICE);
+    running.kill().unwrap();
+
+    let mut running = machine.start().unwrap();
+    let status = wait(&running, "http status=");
+    assert!(status.contains("http status=200"), "{status}: {}", scene.cloud().errors());
+    let seen = scene.cloud().access_log(1).pop().unwrap();
+    assert_eq!((seen.status, seen.verify.as_str()), (200, "SUCCESS"));
+    assert_eq!(seen.serial, first["cert_serial"].as_str().unwrap());
+    assert!(seen.subject.contains(&format!("CN={DEVICE}")), "{}", seen.subject);
+
+    let again = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
+    assert_eq!(again["outcome"], "unchanged");
+    assert_eq!(again["cert_serial"], first["cert_serial"]);
+    assert_eq!(entries(&scene).len(), 1);
+    running.shutdown().unwrap();
+}
+
+#[test]
+fn a_device_of_another_ca_is_refused_by_nginx_and_says_so() {
+    let ours = scene();
+    let theirs = scene();
+    let machine = device(&ours, DEVICE);
+    let mut running = machine.start().unwrap();
+    let root = ours.station().path().join("ca/server-root.crt");
+    let anchor = ["--json", "--server-anchor", root.to_str().unwrap()];
+    result(&theirs.enroll(running.line_port(), &anchor).unwrap());
+    running.kill().unwrap();
+
+    let running = machine.start().unwrap();
+    let status = wait(&running, "http status=");
+    assert!(status.contains("http status=400"), "{status}");
+    let seen = ours.cloud().access_log(1).pop().unwrap();
+    assert!(seen.verify.starts_with("FAILED"), "{seen:?}");
+}
+
+/// Ten devices; each loses its power at a random moment of its enrollment, by SIGKILL of the
+/// emulator while the station is at it. The next run completes, with one certificate. How long an
+/// enrollment takes on this machine is measured on an eleventh first.
+#[test]
+fn killed_at_random_moments_the_next_run_completes() {
+    let scene = scene();
+    let mut random = Random::new(20_261_122);
+    let mut uncut = device(&scene, "sensor-uncut").start().unwrap();
+    wait(&uncut, "stage=");
+    let began = Instant::now();
+    result(&scene.enroll(uncut.line_port(), &["--json"]).unwrap());
+    let whole_run_ms = u64::try_from(began.elapsed().as_millis()).unwrap();
+    uncut.kill().unwrap();
+
+    let mut cut_short = 0;
+    for number in 0..10 {
+        let name = format!("sensor-{number:04}");
+        let machine = device(&scene, &name);
+        let mut running = machine.start().unwrap();
+        let port = running.line_port().to_owned();
+        wait(&running, "stage=");
+
+        let moment = Duration::from_millis(random.below(whole_run_ms));
+        let (ended, end) = mpsc::channel();
+        let first = thread::scope(|scope| {
+            let run = scope.spawn(|| {
+                let ran = scene.enroll(&port, &["--json"]);
+                let _ = ended.send(());
+                ran.unwrap()
+            });
+            let _ = end.recv_timeout(moment);
+            running.kill().unwrap();
+            run.join().unwrap()
+        });
+        cut_short += u32::from(first.code != 0);
+        assert!(matches!(first.code, 0 | 10 | 16), "{first:?}");
+
+        let mut running = machine.start().unwrap();
+        let second = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
+        assert_eq!(second["sealed"], true);
+        let status = scene.station().run(&["--json", "ledger", "list"]).unwrap();
+        let of_this_device = status.stdout.lines().filter(|line| line.contains(&name)).count();
+        assert_eq!(of_this_device, 1, "{}", status.stdout);
+        running.kill().unwrap();
+    }
+    assert!(cut_short >= 3, "only {cut_short} of 10 runs were cut short");
+    let entries = entries(&scene);
+    assert_eq!(entries.len(), 11);
+    assert!(entries.iter().all(|entry| entry["state"] == "enrolled"), "{entries:?}");
+}

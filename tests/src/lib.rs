@@ -1,0 +1,1 @@
+//! The tests that need more than one crate; they are in `end_to_end/`.
