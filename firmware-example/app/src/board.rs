@@ -2,10 +2,11 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
+use core::ops::Range;
 
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
-use provision_csr::Entropy;
+use provision_csr::{Entropy, SoftwareKey, VerifyP256};
 
 /// The types of a board's parts.
 pub trait Board {
@@ -15,8 +16,18 @@ pub trait Board {
     /// lost: receive by interrupt or DMA, into room for the largest question.
     type Line: Read + Write + ReadReady;
 
-    /// The flash that the vault takes the whole of.
+    /// The flash that has the vault.
     type Flash: NorFlash;
+
+    /// Where the vault is in the flash, in bytes from its beginning: two slots of whole pages, of 4 KiB each or
+    /// more.
+    const VAULT_RANGE: Range<u32>;
+
+    /// The identity key: `PortableKey`, or one that is faster on this chip.
+    type Key: SoftwareKey;
+
+    /// What checks signatures: `PortableP256`, or one that is faster on this chip.
+    type P256: VerifyP256 + Sync + 'static;
 
     /// Randomness fit for keys.
     type Entropy: Entropy;

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use embedded_io::ReadReady;
-use provision_csr::{PortableKey, PortableP256, Subject, SubjectError};
+use provision_csr::{Subject, SubjectError};
 use provision_device::{Enrollee, FlashRangeError, FlashVault, Line, Served, Stage, Vault};
 use provision_wire::{DeviceSerial, DeviceSerialFault};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -16,9 +16,6 @@ const FRAME_LEN_MAX: usize = 600;
 /// Longest delivery, in bytes: leaf, issuing CA, device root, server root and the endpoint take 2,000 to 2,500.
 pub(crate) const DELIVERY_LEN_MAX: usize = 2560;
 
-/// Where the vault is in the board's flash: two slots of 4 KiB.
-const VAULT_RANGE: core::ops::Range<u32> = 0..2 * 4096;
-
 /// After sealing, how long the line must be quiet before anything else is done: the station may not have heard
 /// the last answer, and ask again.
 /// It repeats a slow question after five seconds.
@@ -27,13 +24,13 @@ const QUIET_AFTER_SEAL_MS: u32 = 6_000;
 /// How often the line is looked at while it is waited for silence.
 const LOOK_EVERY_MS: u32 = 10;
 
-/// The buffers of the line: for a static.
-pub struct LineMemory {
+/// The buffers of the line: for a static. `P` is the board's [`P256`](Board::P256).
+pub struct LineMemory<P: 'static> {
     line: ConstStaticCell<Line<FRAME_LEN_MAX>>,
-    enrollee: StaticCell<Enrollee<'static, PortableP256, DELIVERY_LEN_MAX>>,
+    enrollee: StaticCell<Enrollee<'static, P, DELIVERY_LEN_MAX>>,
 }
 
-impl LineMemory {
+impl<P> LineMemory<P> {
     /// Fresh memory.
     #[must_use]
     pub const fn new() -> Self {
@@ -41,13 +38,13 @@ impl LineMemory {
     }
 }
 
-impl Default for LineMemory {
+impl<P> Default for LineMemory<P> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for LineMemory {
+impl<P> fmt::Debug for LineMemory<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LineMemory").finish_non_exhaustive()
     }
@@ -56,14 +53,14 @@ impl fmt::Debug for LineMemory {
 /// The firmware on its board.
 pub struct Firmware<B: Board> {
     pub(crate) device_serial: &'static str,
-    pub(crate) vault: FlashVault<B::Flash, PortableKey>,
+    pub(crate) vault: FlashVault<B::Flash, B::Key>,
     pub(crate) entropy: B::Entropy,
     pub(crate) clock: B::Clock,
     pub(crate) log: B::Log,
     serial: B::Line,
     stack: B::Stack,
     line: &'static mut Line<FRAME_LEN_MAX>,
-    enrollee: &'static mut Enrollee<'static, PortableP256, DELIVERY_LEN_MAX>,
+    enrollee: &'static mut Enrollee<'static, B::P256, DELIVERY_LEN_MAX>,
     /// As it was read last.
     logged_stage: Option<Stage>,
 }
@@ -112,14 +109,17 @@ impl<B: Board> Firmware<B> {
     /// # Panics
     ///
     /// If `memory` was given to a firmware before.
-    pub fn start(parts: Parts<B>, memory: &'static LineMemory) -> Result<Self, StartError> {
+    pub fn start(
+        parts: Parts<B>,
+        memory: &'static LineMemory<B::P256>,
+    ) -> Result<Self, StartError> {
         let Parts { device_serial, line: serial, flash, entropy, clock, log, stack } = parts;
         let subject = Subject::new(device_serial).map_err(StartError::Subject)?;
         let device = DeviceSerial::new(device_serial).map_err(StartError::DeviceSerial)?;
         let limits = Line::<FRAME_LEN_MAX>::LIMITS;
         let mut firmware = Self {
             device_serial,
-            vault: FlashVault::new(flash, VAULT_RANGE).map_err(StartError::Flash)?,
+            vault: FlashVault::new(flash, B::VAULT_RANGE).map_err(StartError::Flash)?,
             entropy,
             clock,
             log,

@@ -15,16 +15,17 @@
 //! A board implements the traits of [`board`] and calls [`Firmware`]:
 //!
 //! ```no_run
+//! use provision_csr::PortableP256;
 //! use provision_firmware_app::{
 //!     Board, Firmware, LineMemory, Network, OnlineMemory, Parts, StartError,
 //! };
 //!
-//! fn run<B: Board>(
+//! fn run<B: Board<P256 = PortableP256>>(
 //!     parts: Parts<B>,
 //!     network: &mut impl Network,
 //!     memory: &mut OnlineMemory,
 //! ) -> Result<(), StartError> {
-//!     static LINE_MEMORY: LineMemory = LineMemory::new();
+//!     static LINE_MEMORY: LineMemory<PortableP256> = LineMemory::new();
 //!
 //!     let mut firmware = Firmware::start(parts, &LINE_MEMORY)?;
 //!     firmware.enroll();

@@ -2,7 +2,6 @@
 
 use core::fmt::{self, Write};
 
-use provision_csr::PortableP256;
 use provision_device::{Vault, VaultFault};
 use provision_tls::{
     Buffers, ClientIdentity, ConnectError, Endpoint, ServerName, StreamError, UnixSeconds, connect,
@@ -97,7 +96,7 @@ impl<B: Board> Firmware<B> {
         let identity = ClientIdentity { leaf_der: delivery.leaf, key: &key };
         // A clock may have been set back, or lost; the time of the enrollment has certainly been.
         let now = self.clock.unix_seconds().unwrap_or(0).max(delivery.time);
-        let mut stream = connect::<PortableP256, _>(
+        let mut stream = connect::<B::P256, _>(
             socket,
             tls,
             &endpoint,

@@ -1,8 +1,10 @@
 //! The board as the firmware sees it.
 
 use core::fmt::Write;
+use core::ops::Range;
 
 use heapless::String;
+use provision_csr::{PortableKey, PortableP256};
 use provision_firmware_app::{Board, Firmware, LineMemory, Parts};
 use static_cell::StaticCell;
 
@@ -20,6 +22,9 @@ pub enum Mps2An386 {}
 impl Board for Mps2An386 {
     type Line = Line;
     type Flash = EmulatedFlash;
+    const VAULT_RANGE: Range<u32> = 0..2 * 4096;
+    type Key = PortableKey;
+    type P256 = PortableP256;
     type Entropy = HostEntropy;
     type Clock = BoardClock;
     type Log = Log;
@@ -59,7 +64,7 @@ pub fn take() -> Option<Parts<Mps2An386>> {
 #[inline(never)]
 #[must_use]
 pub fn start() -> Option<BoardFirmware> {
-    static LINE_MEMORY: LineMemory = LineMemory::new();
+    static LINE_MEMORY: LineMemory<PortableP256> = LineMemory::new();
 
     match Firmware::start(take()?, &LINE_MEMORY) {
         Ok(firmware) => Some(firmware),
