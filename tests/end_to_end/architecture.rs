@@ -7,8 +7,19 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crates that run on a device.
-const DEVICE: [&str; 5] =
-    ["provision-wire", "provision-csr", "provision-path", "provision-device", "provision-tls"];
+const DEVICE: [&str; 6] = [
+    "provision-wire",
+    "provision-csr",
+    "provision-p256-asm",
+    "provision-path",
+    "provision-device",
+    "provision-tls",
+];
+/// Calls assembler, which is `unsafe`; besides it only boards do anything of the kind.
+const ASSEMBLER: &str = "provision-p256-asm";
+/// The workspaces: of the host, of the emulated boards, of the real ones.
+const MANIFESTS: [&str; 3] =
+    ["Cargo.toml", "firmware-example/Cargo.toml", "firmware-example/boards/Cargo.toml"];
 /// Crates under crates/ that may do IO, read a clock and take randomness from the system.
 const WITH_IO: [&str; 3] = ["provision-issuer", "provision-ledger", "provision-testkit"];
 
@@ -77,7 +88,7 @@ fn device_and_station_never_meet() {
 
 #[test]
 fn embedded_tls_has_one_door() {
-    for manifest in ["Cargo.toml", "firmware-example/Cargo.toml"] {
+    for manifest in MANIFESTS {
         for package in metadata(manifest).packages {
             let uses = package.dependencies.iter().any(|d| d.name == "embedded-tls");
             assert_eq!(uses, package.name.as_str() == "provision-tls", "{}", package.name);
@@ -160,12 +171,12 @@ fn io_clocks_and_randomness_are_where_they_are_allowed() {
 
 #[test]
 fn every_member_inherits_the_lints_and_says_what_it_is() {
-    for manifest in ["Cargo.toml", "firmware-example/Cargo.toml"] {
+    for manifest in MANIFESTS {
         for package in metadata(manifest).packages {
             let text = fs::read_to_string(&package.manifest_path).unwrap();
             let inherits = text.contains("[lints]\nworkspace = true");
-            // A board needs unsafe code, and a lint table is inherited whole or not at all.
-            let board = package.name.starts_with("board-")
+            // A board needs unsafe code, and so does the assembler, and a lint table is inherited whole or not at all.
+            let board = (package.name.starts_with("board-") || package.name.as_str() == ASSEMBLER)
                 && text.contains("undocumented_unsafe_blocks = \"deny\"");
             assert!(inherits || board, "{}", package.name);
             assert!(package.description.is_some(), "{}", package.name);
@@ -175,10 +186,10 @@ fn every_member_inherits_the_lints_and_says_what_it_is() {
 }
 
 #[test]
-fn unsafe_code_is_forbidden_but_on_boards() {
-    for manifest in ["Cargo.toml", "firmware-example/Cargo.toml"] {
+fn unsafe_code_is_forbidden_but_on_boards_and_around_assembler() {
+    for manifest in MANIFESTS {
         for package in metadata(manifest).packages {
-            if package.name.starts_with("board-") {
+            if package.name.starts_with("board-") || package.name.as_str() == ASSEMBLER {
                 continue;
             }
             let folder = package.manifest_path.parent().unwrap();

@@ -115,12 +115,33 @@ pub fn built_program() -> io::Result<PathBuf> {
 ///
 /// It cannot be built.
 pub fn built_firmware() -> io::Result<PathBuf> {
-    if let Some(path) = env::var_os("PROVISION_FIRMWARE") {
+    firmware("PROVISION_FIRMWARE", &["xtask", "firmware"])
+}
+
+/// The same for another board, which has the most in its first image: the file that
+/// [`firmware_variable`] names, or what `cargo xtask firmware --board` makes now.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub fn built_firmware_for(board: &str) -> io::Result<PathBuf> {
+    firmware(&firmware_variable(board), &["xtask", "firmware", "--board", board])
+}
+
+/// The environment variable that says where a board's image is: `PROVISION_FIRMWARE_RISCV32_VIRT`
+/// for `riscv32-virt`.
+#[must_use]
+pub fn firmware_variable(board: &str) -> String {
+    format!("PROVISION_FIRMWARE_{}", board.to_uppercase().replace('-', "_"))
+}
+
+fn firmware(variable: &str, made_by: &[&str]) -> io::Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
         return Ok(path.into());
     }
-    let printed = cargo(&["xtask", "firmware"])?;
-    let whole = printed.lines().next().map(PathBuf::from);
-    whole.ok_or_else(|| io::Error::other("cargo xtask firmware names no image"))
+    let printed = cargo(made_by)?;
+    let first = printed.lines().next().map(PathBuf::from);
+    first.ok_or_else(|| io::Error::other("cargo xtask firmware names no image"))
 }
 
 fn cargo(arguments: &[&str]) -> io::Result<String> {

@@ -9,6 +9,7 @@
 //! | [`flash`] | PSRAM that QEMU backs with a host file, under the rules of NOR | internal or SPI flash |
 //! | [`entropy`] | **the emulator's host**, by semihosting: no example for a product | a TRNG, with its health tests |
 //! | [`clock`] | SysTick; the date from the host, by semihosting | an RTC, or none |
+//! | [`counter`] | instructions executed, for measuring | a cycle counter |
 //! | [`command_line`] | the device's serial number, by semihosting | a label in flash or fuses |
 //!
 //! All the `unsafe` of the project is in this crate: [`mmio`], [`interrupts`], [`flash`] (a mapped memory),
@@ -18,6 +19,7 @@
 pub mod board;
 pub mod clock;
 pub mod command_line;
+pub mod counter;
 pub mod entropy;
 pub mod fault;
 pub mod flash;

@@ -5,7 +5,7 @@
 use core::convert::Infallible;
 use core::fmt;
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
+use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 
 use crate::interrupts::{self, Interrupt};
 use crate::mmio::Register;
@@ -111,11 +111,17 @@ impl Write for Line {
     }
 }
 
-/// The interrupt of a byte that arrived on the line.
+impl WriteReady for Line {
+    fn write_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.port.is_sending())
+    }
+}
+
+/// The interrupt of a byte that arrived on the line: for a program that handles `UARTRX1` itself.
 ///
 /// The port holds one byte. When the ring is full it stays there; a next one would then overrun it on
 /// hardware, and be held back by QEMU. The dialogue repeats what was lost.
-pub(crate) fn on_line_receive() {
+pub fn on_line_receive() {
     let port = Port::LINE;
     port.interrupt.write(INTERRUPT_RX);
     while port.has_received() && !LINE_RECEIVED.is_full() {
@@ -166,8 +172,12 @@ impl Port {
         self.state.read() & STATE_RX_FULL != 0
     }
 
+    fn is_sending(self) -> bool {
+        self.state.read() & STATE_TX_FULL != 0
+    }
+
     fn wait_until_sent(self) {
-        while self.state.read() & STATE_TX_FULL != 0 {}
+        while self.is_sending() {}
     }
 
     fn send(self, byte: u8) {
