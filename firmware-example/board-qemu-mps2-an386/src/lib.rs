@@ -12,7 +12,7 @@
 //! | [`counter`] | instructions executed, for measuring | a cycle counter |
 //! | [`command_line`] | the device's serial number, by semihosting | a label in flash or fuses |
 //!
-//! All the `unsafe` of the project is in this crate: [`mmio`], [`interrupts`], [`flash`] (a mapped memory),
+//! All the `unsafe` of this board is in this crate: [`mmio`], [`interrupts`], [`flash`] (a mapped memory),
 //! [`semihosting`] (one instruction) and [`stack`] (reading paint). Each use says why it is sound.
 #![no_std]
 

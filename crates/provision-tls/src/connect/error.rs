@@ -116,6 +116,8 @@ pub(super) fn explain(error: TlsError, watch: &Watch) -> ConnectError {
             ConnectError::Alert { description: description as u8 }
         }
         TlsError::CryptoError => ConnectError::CannotDecrypt,
+        // A signature that ends behind its message is not even handed to the verifier.
+        TlsError::InvalidSignature if !watch.is_proven() => ConnectError::WrongHandshakeSignature,
         TlsError::InvalidSignature => ConnectError::WrongFinished,
         TlsError::InvalidRecord => ConnectError::Aborted,
         _ => ConnectError::UnreadableHandshake,
