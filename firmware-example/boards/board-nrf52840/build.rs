@@ -1,7 +1,8 @@
-//! Writes the linker's `memory.x` out of `src/flash_map.rs`, and asks for the linker scripts.
+//! Writes the linker's `memory.x` out of `src/flash_map.rs`, and asks for the linker script.
 
-use std::path::PathBuf;
-use std::{env, fs, io};
+use std::io;
+
+use board_build::{MemoryMap, write_memory_x};
 
 #[expect(unreachable_pub, reason = "public in the library, which has this file too")]
 #[path = "src/flash_map.rs"]
@@ -10,29 +11,10 @@ mod flash_map;
 use flash_map::{PROGRAM, RAM, VAULT};
 
 fn main() -> io::Result<()> {
-    let memory = format!(
-        "MEMORY
-{{
-  FLASH : ORIGIN = {:#010x}, LENGTH = {}
-  RAM   : ORIGIN = {:#010x}, LENGTH = {}
-}}
-/* Where `cargo xtask boards` looks that nothing of the program is. */
-__vault_start = {:#010x};
-__vault_end = {:#010x};
-",
-        PROGRAM.start,
-        PROGRAM.len(),
-        RAM.start,
-        RAM.len(),
-        VAULT.start,
-        VAULT.end,
-    );
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    fs::write(out.join("memory.x"), memory)?;
-    println!("cargo::rerun-if-changed=src/flash_map.rs");
-    println!("cargo::rustc-link-search={}", out.display());
-    // Sections where memory.x wants them, and not at the next page of a computer.
-    println!("cargo::rustc-link-arg-bins=--nmagic");
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    Ok(())
+    write_memory_x(&MemoryMap {
+        regions: &[("FLASH", PROGRAM), ("RAM", RAM)],
+        vault: VAULT,
+        more: "",
+        scripts: &[],
+    })
 }

@@ -1,7 +1,9 @@
 //! Writes the linker's `memory.x` out of `src/flash_map.rs`, and asks for the linker script.
 
-use std::path::PathBuf;
-use std::{env, fs, io};
+use std::io;
+use std::ops::Range;
+
+use board_build::{MemoryMap, write_memory_x};
 
 #[expect(unreachable_pub, reason = "public in the library, which has this file too")]
 #[path = "src/flash_map.rs"]
@@ -10,42 +12,30 @@ mod flash_map;
 use flash_map::{FLASH_ORIGIN, PROGRAM, RAM, VAULT};
 
 fn main() -> io::Result<()> {
-    let memory = format!(
-        "MEMORY
-{{
-  FLASH : ORIGIN = {:#010x}, LENGTH = {}
-  RAM   : ORIGIN = {:#010x}, LENGTH = {}
-}}
-/* Where `cargo xtask boards` looks that nothing of the program is. */
-__vault_start = {:#010x};
-__vault_end = {:#010x};
+    write_memory_x(&MemoryMap {
+        regions: &[("FLASH", mapped(&PROGRAM)), ("RAM", RAM)],
+        vault: mapped(&VAULT),
+        more: START_BLOCK,
+        scripts: &[],
+    })
+}
 
-/* The boot ROM looks for the image's description in the first 4 KiB of the flash (data sheet, section 5.9.5): right
-   behind the vector table. embassy-rp brings the description. */
+/// Where the processor sees a part of the flash.
+const fn mapped(part: &Range<u32>) -> Range<u32> {
+    FLASH_ORIGIN + part.start..FLASH_ORIGIN + part.end
+}
+
+/// The boot ROM looks for the image's description in the first 4 KiB of the flash (data sheet, section 5.9.5): right
+/// behind the vector table. embassy-rp brings the description.
+const START_BLOCK: &str = "
 SECTIONS
-{{
+{
   .start_block : ALIGN(4)
-  {{
+  {
     __start_block_addr = .;
     KEEP(*(.start_block));
     KEEP(*(.boot_info));
-  }} > FLASH
-}} INSERT AFTER .vector_table;
+  } > FLASH
+} INSERT AFTER .vector_table;
 _stext = ADDR(.start_block) + SIZEOF(.start_block);
-",
-        FLASH_ORIGIN + PROGRAM.start,
-        PROGRAM.len(),
-        RAM.start,
-        RAM.len(),
-        FLASH_ORIGIN + VAULT.start,
-        FLASH_ORIGIN + VAULT.end,
-    );
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    fs::write(out.join("memory.x"), memory)?;
-    println!("cargo::rerun-if-changed=src/flash_map.rs");
-    println!("cargo::rustc-link-search={}", out.display());
-    // Sections where memory.x wants them, and not at the next page of a computer.
-    println!("cargo::rustc-link-arg-bins=--nmagic");
-    println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    Ok(())
-}
+";
