@@ -1,9 +1,8 @@
 //! Signatures, for embedded-tls's provider that takes a parsed key.
 
 pub use provision_csr::DerSignature;
-use provision_csr::{IdentityKey, PublicKey, SoftwareKey, StoredKey};
+use provision_csr::{IdentityKey, PublicKey, SoftwareKey, StoredKey, sha256};
 use provision_p256_asm::AsmKey;
-use sha2::{Digest, Sha256};
 pub use signature;
 use signature::{Error, Signer};
 
@@ -24,7 +23,6 @@ impl From<&SecretKey> for SigningKey {
 impl Signer<DerSignature> for SigningKey {
     fn try_sign(&self, message: &[u8]) -> Result<DerSignature, Error> {
         let key = self.0.as_ref().ok_or_else(Error::new)?;
-        let digest = Sha256::digest(message).into();
-        key.sign_digest(&digest).map(|signature| signature.to_der()).map_err(|_| Error::new())
+        key.sign_digest(&sha256(message)).map(|signature| signature.to_der()).map_err(|_| Error::new())
     }
 }

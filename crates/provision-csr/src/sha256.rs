@@ -25,6 +25,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// SHA-256 of bytes that come piece by piece. Zeroized when dropped.
+#[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
     /// The first `len % 64` bytes wait for the rest of their block.

@@ -10,7 +10,7 @@ use provision_path::{
 };
 use provision_wire::{
     Answer, Ask, CHALLENGE_LEN, ChainCause, Delivery, DeviceSerial, DeviceSerialFault, Frame,
-    Hello, Kind, MessageFault, PROOF_LABEL, Refusal, Stage, VERSION, VERSION_MIN, VersionRange,
+    Hello, Kind, MessageFault, Refusal, Stage, VERSION, VERSION_MIN, VersionRange, proof_parts,
 };
 
 use crate::staging::{Staging, to_u32};
@@ -237,12 +237,10 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
         let delivery = Delivery::decode(stored).map_err(|_| Refusal::VaultCorrupt)?;
         let leaf_sha256 = sha256(delivery.leaf);
         let delivery_sha256 = sha256(stored);
-        // The digest of the message as `provision_wire::proof_message` has it, without the message.
         let mut message = Sha256::new();
-        message.update(PROOF_LABEL);
-        message.update(challenge);
-        message.update(&leaf_sha256);
-        message.update(&delivery_sha256);
+        for part in proof_parts(challenge, &leaf_sha256, &delivery_sha256) {
+            message.update(part);
+        }
         let signature =
             *key.sign_digest(&message.finish()).map_err(|_| Refusal::KeyFailed)?.as_raw();
         Ok(Answer::Proof { signature, leaf_sha256, delivery_sha256 })

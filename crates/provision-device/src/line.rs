@@ -80,7 +80,7 @@ impl<const FRAME: usize> Line<FRAME> {
         P: VerifyP256 + 'static,
         V: Vault,
     {
-        Self::answer(self.deframer.push(byte), &mut self.out, enrollee, vault, entropy)
+        self.hear_some(&mut &[byte][..], enrollee, vault, entropy)
     }
 
     /// Takes bytes from the front of `bytes`, up to the end of an ask or all of them: as
@@ -96,21 +96,8 @@ impl<const FRAME: usize> Line<FRAME> {
         P: VerifyP256 + 'static,
         V: Vault,
     {
-        Self::answer(self.deframer.push_some(bytes), &mut self.out, enrollee, vault, entropy)
-    }
-
-    fn answer<'o, P, V, const N: usize>(
-        event: Event<'_>,
-        out: &'o mut [u8; FRAME],
-        enrollee: &mut Enrollee<'_, P, N>,
-        vault: &mut V,
-        entropy: &mut impl Entropy,
-    ) -> (Served, &'o [u8])
-    where
-        P: VerifyP256 + 'static,
-        V: Vault,
-    {
-        let frame = match event {
+        let Self { deframer, out } = self;
+        let frame = match deframer.push_some(bytes) {
             Event::Pending => return (Served::Listened, &[]),
             Event::Noise { .. } => return (Served::Noise, &[]),
             Event::Frame(frame) => frame,

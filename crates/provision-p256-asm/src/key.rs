@@ -67,7 +67,7 @@ impl SoftwareKey for AsmKey {
 }
 
 /// Stack that making a key takes, and signing, in bytes, rounded up: the assembler leaves secrets there.
-const STACK_LEN: usize = 2_048;
+const STACK_LEN: usize = 2_688;
 
 /// Candidates before giving up.
 const CANDIDATES_MAX: usize = 4;

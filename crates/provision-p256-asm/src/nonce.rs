@@ -1,18 +1,13 @@
 //! The secret number of a signature, made of key and digest (RFC 6979 with SHA-256).
 //!
-//! By hand over the compression function of `sha2`, and not by the crate `rfc6979`: that one keys HMAC anew
-//! at each of its uses. Here each key is taken in once, which leaves 18 compressions of 26 and takes two
-//! kilobytes of flash less. The tests hold both against the same vectors.
+//! By hand over the SHA-256 that hashes the rest of the device's data, and not by the crate `rfc6979`: that one
+//! keys HMAC anew at each of its uses. Here each key is taken in once, which leaves 18 compressions of 26 and takes
+//! two kilobytes of flash less. The tests hold both against the same vectors.
 
-use provision_csr::modulo_order;
-use sha2_device::compress256;
-use sha2_device::digest::generic_array::GenericArray;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use provision_csr::{Sha256, modulo_order};
+use zeroize::Zeroizing;
 
 /// The generator of RFC 6979 section 3.2: gives one candidate after the other.
-///
-/// Aligned, because what fills memory without alignment is two routines and 430 bytes of flash more.
-#[repr(align(4))]
 pub(crate) struct Nonces {
     key: Hmac,
     value: Zeroizing<[u8; 32]>,
@@ -52,87 +47,32 @@ impl Nonces {
 
 /// HMAC-SHA-256 (RFC 2104) by a key of 32 bytes: both hashes, after they took the padded key in.
 struct Hmac {
-    inner: [u32; 8],
-    outer: [u32; 8],
+    inner: Sha256,
+    outer: Sha256,
 }
-
-impl Drop for Hmac {
-    fn drop(&mut self) {
-        self.inner.zeroize();
-        self.outer.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Hmac {}
 
 impl Hmac {
     fn new(key: &[u8; 32]) -> Self {
         let keyed = |pad: u8| {
-            let mut blocks = Zeroizing::new([[pad; BLOCK_LEN]; BLOCKS_MAX]);
-            blocks.as_flattened_mut().iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-            let mut state = INITIAL;
-            compress(&mut state, &blocks, 1);
-            state
+            let mut block = Zeroizing::new([pad; BLOCK_LEN]);
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            let mut hash = Sha256::new();
+            hash.update(&*block);
+            hash
         };
         Self { inner: keyed(0x36), outer: keyed(0x5c) }
     }
 
-    /// Over the parts, one after the other: 119 bytes at most.
+    /// Over the parts, one after the other.
     #[inline(never)]
     fn of(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-        let inner = finish(self.inner, parts);
-        finish(self.outer, &[&*inner])
+        let mut inner = self.inner.clone();
+        parts.iter().for_each(|part| inner.update(part));
+        let mut outer = self.outer.clone();
+        outer.update(&*Zeroizing::new(inner.finish()));
+        Zeroizing::new(outer.finish())
     }
 }
 
-/// The end of a hash that has taken in one block: of at most 119 bytes more (FIPS 180-4 section 5.1.1).
-#[inline(never)]
-fn finish(mut state: [u32; 8], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-    let mut blocks = Zeroizing::new([[0; BLOCK_LEN]; BLOCKS_MAX]);
-    let mut len = 0;
-    for part in parts.iter().chain(&[&[0x80][..]]) {
-        if let Some(place) = blocks.as_flattened_mut().get_mut(len..len + part.len()) {
-            place.copy_from_slice(part);
-            len += part.len();
-        }
-    }
-    // The length in bits stands in the last eight bytes; it is below 2^16. `len` counts the mark.
-    let count = (len + 8_usize).div_ceil(BLOCK_LEN);
-    let bits = ((BLOCK_LEN + len - 1) * 8) as u16;
-    if let Some([.., high, low]) = blocks.get_mut(count - 1) {
-        [*high, *low] = bits.to_be_bytes();
-    }
-    compress(&mut state, &blocks, count);
-
-    let mut digest = Zeroizing::new([0; 32]);
-    let (words, _) = digest.as_chunks_mut::<4>();
-    for (bytes, word) in words.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
-    state.zeroize();
-    digest
-}
-
-/// Takes the first `count` blocks in.
-#[inline(never)]
-fn compress(state: &mut [u32; 8], blocks: &[[u8; BLOCK_LEN]; BLOCKS_MAX], count: usize) {
-    for block in blocks.iter().take(count) {
-        compress256(state, core::slice::from_ref(GenericArray::from_slice(block)));
-    }
-}
-
+/// Of SHA-256.
 const BLOCK_LEN: usize = 64;
-/// V, tag, secret and digest, with mark and length.
-const BLOCKS_MAX: usize = 2;
-
-/// FIPS 180-4 section 5.3.3.
-const INITIAL: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];

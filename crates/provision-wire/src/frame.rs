@@ -177,28 +177,10 @@ impl<const N: usize> Deframer<N> {
 
     /// Takes one byte off the line.
     pub fn push(&mut self, byte: u8) -> Event<'_> {
-        if self.done {
-            (self.len, self.overrun, self.done) = (0, false, false);
-        }
-        if byte != 0 {
-            match self.buffer.get_mut(self.len) {
-                Some(place) => {
-                    *place = byte;
-                    self.len = self.len.saturating_add(1);
-                }
-                None => self.overrun = true,
-            }
-            return Event::Pending;
-        }
-        if self.len == 0 {
-            // Two zeros in a row: the end of one frame and the start of the next.
-            return Event::Pending;
-        }
-        self.end()
+        self.push_some(&mut &[byte][..])
     }
 
-    /// Takes bytes from the front of `bytes` until they complete something or are all taken: as
-    /// [`push`](Self::push) does, for who has many at once.
+    /// Takes bytes from the front of `bytes` until they complete something or are all taken.
     pub fn push_some(&mut self, bytes: &mut &[u8]) -> Event<'_> {
         if self.done {
             (self.len, self.overrun, self.done) = (0, false, false);
@@ -219,7 +201,7 @@ impl<const N: usize> Deframer<N> {
                 return Event::Pending;
             };
             *bytes = rest;
-            // As in `push`: two zeros in a row are none.
+            // Two zeros in a row: the end of one frame and the start of the next.
             if self.len > 0 || self.overrun {
                 return self.end();
             }
