@@ -17,9 +17,14 @@ const DEVICE: [&str; 6] = [
 ];
 /// Calls assembler, which is `unsafe`; besides it only boards do anything of the kind.
 const ASSEMBLER: &str = "provision-p256-asm";
-/// The workspaces: of the host, of the emulated boards, of the real ones.
-const MANIFESTS: [&str; 3] =
-    ["Cargo.toml", "firmware-example/Cargo.toml", "firmware-example/boards/Cargo.toml"];
+/// The workspaces: of the host, of the emulated boards, of the same with the assembler, of the real
+/// boards.
+const MANIFESTS: [&str; 4] = [
+    "Cargo.toml",
+    "firmware-example/Cargo.toml",
+    "firmware-example/assembler/Cargo.toml",
+    "firmware-example/boards/Cargo.toml",
+];
 /// Crates under crates/ that may do IO, read a clock and take randomness from the system.
 const WITH_IO: [&str; 3] = ["provision-issuer", "provision-ledger", "provision-testkit"];
 

@@ -1,9 +1,8 @@
 //! Making a key and signing take the same instructions whatever the secret: counted on the emulated Cortex-M4, exact to
 //! 40. `docs/constant-time.md` says what this shows and what it does not.
 
-use std::process::Command;
-
 use provision_testkit::cli::built_firmware_for;
+use provision_testkit::qemu::Image;
 
 /// The counter ticks each 40 instructions, so a count is 40 more or less by when it began.
 const TOLERANCE: u64 = 80;
@@ -20,14 +19,7 @@ fn assembler() {
 
 fn check(board: &str, image: &str) {
     let image = built_firmware_for(board).unwrap().with_file_name(image);
-    let ran = Command::new("qemu-system-arm")
-        .args(["-machine", "mps2-an386", "-cpu", "cortex-m4", "-display", "none"])
-        .args(["-monitor", "none", "-serial", "stdio", "-icount", "shift=0"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image)
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let log = Image::new(image).counting_instructions().run().unwrap();
     let spread = |what: &str| {
         let start = format!("constant-time {what} ");
         let line = log.lines().find_map(|line| line.strip_prefix(&start));

@@ -15,9 +15,9 @@ use serde_json::Value;
 
 /// Patience for what an emulated device computes, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
-const DEVICE: &str = "sensor-0001";
+pub(crate) const DEVICE: &str = "sensor-0001";
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     Scene::open(built_program().unwrap()).unwrap()
 }
 
@@ -47,25 +47,46 @@ pub(crate) fn entries(scene: &Scene) -> Vec<Value> {
 fn enrolled_then_switched_off_then_known_to_nginx() {
     let scene = scene();
     let machine = device(&scene, DEVICE);
+    comes_to_be_known(&scene, &machine, |_| {}, known_to_nginx);
+}
+
+/// A blank device of the name [`DEVICE`] is enrolled, and `then` loses its power; it comes up again,
+/// does `meanwhile` what it is there for, and is found unchanged by a second run.
+pub(crate) fn comes_to_be_known(
+    scene: &Scene,
+    machine: &Machine,
+    then: impl FnOnce(&Emulator),
+    meanwhile: impl FnOnce(&Scene, &Emulator, &Value),
+) {
     let mut running = machine.start().unwrap();
+    wait(&running, &format!("device {DEVICE}"));
+    wait(&running, "stage=blank");
     let first = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
     assert_eq!(first["outcome"], "enrolled");
     assert_eq!(first["device"], DEVICE);
+    assert_eq!(first["sealed"], true);
+    then(&running);
     running.kill().unwrap();
 
     let mut running = machine.start().unwrap();
-    let status = wait(&running, "http status=");
-    assert!(status.contains("http status=200"), "{status}: {}", scene.cloud().errors());
-    let seen = scene.cloud().access_log(1).pop().unwrap();
-    assert_eq!((seen.status, seen.verify.as_str()), (200, "SUCCESS"));
-    assert_eq!(seen.serial, first["cert_serial"].as_str().unwrap());
-    assert!(seen.subject.contains(&format!("CN={DEVICE}")), "{}", seen.subject);
+    wait(&running, "stage=sealed");
+    meanwhile(scene, &running, &first);
 
     let again = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
     assert_eq!(again["outcome"], "unchanged");
     assert_eq!(again["cert_serial"], first["cert_serial"]);
-    assert_eq!(entries(&scene).len(), 1);
+    assert_eq!(entries(scene).len(), 1);
     running.shutdown().unwrap();
+}
+
+/// nginx takes the device for who it is.
+pub(crate) fn known_to_nginx(scene: &Scene, running: &Emulator, enrolled: &Value) {
+    let status = wait(running, "http status=");
+    assert!(status.contains("http status=200"), "{status}: {}", scene.cloud().errors());
+    let seen = scene.cloud().access_log(1).pop().unwrap();
+    assert_eq!((seen.status, seen.verify.as_str()), (200, "SUCCESS"));
+    assert_eq!(seen.serial, enrolled["cert_serial"].as_str().unwrap());
+    assert!(seen.subject.contains(&format!("CN={DEVICE}")), "{}", seen.subject);
 }
 
 #[test]

@@ -3,17 +3,11 @@
 
 use std::path::PathBuf;
 
-use provision_testkit::cli::{built_firmware_for, built_program};
-use provision_testkit::qemu::Machine;
+use provision_testkit::cli::built_firmware_for;
+use provision_testkit::qemu::{Emulator, Machine};
 use provision_testkit::scene::Scene;
 
-use crate::emulated::{enroll_with_cuts, entries, result, wait};
-
-const DEVICE: &str = "sensor-0001";
-
-fn scene() -> Scene {
-    Scene::open(built_program().unwrap()).unwrap()
-}
+use crate::emulated::{DEVICE, comes_to_be_known, enroll_with_cuts, scene, wait};
 
 fn device(scene: &Scene, name: &str) -> Machine {
     let flash: PathBuf = scene.station().path().join(format!("{name}.flash"));
@@ -27,23 +21,11 @@ fn device(scene: &Scene, name: &str) -> Machine {
 fn enrolled_then_switched_off_then_known() {
     let scene = scene();
     let machine = device(&scene, DEVICE);
-    let mut running = machine.start().unwrap();
-    wait(&running, &format!("device {DEVICE}"));
-    wait(&running, "stage=blank");
-    let first = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
-    assert_eq!(first["outcome"], "enrolled");
-    assert_eq!(first["device"], DEVICE);
-    assert_eq!(first["sealed"], true);
-    wait(&running, "stack high-water=");
-    running.kill().unwrap();
-
-    let mut running = machine.start().unwrap();
-    wait(&running, "stage=sealed");
-    let again = result(&scene.enroll(running.line_port(), &["--json"]).unwrap());
-    assert_eq!(again["outcome"], "unchanged");
-    assert_eq!(again["cert_serial"], first["cert_serial"]);
-    assert_eq!(entries(&scene).len(), 1);
-    running.shutdown().unwrap();
+    let says_how_much_stack_it_took = |running: &Emulator| {
+        wait(running, "stack high-water=");
+    };
+    // It has no network to show itself in.
+    comes_to_be_known(&scene, &machine, says_how_much_stack_it_took, |_, _, _| {});
 }
 
 /// The flash is saved between two instructions, and each of the chip's operations is one: what is inside an operation

@@ -7,7 +7,6 @@
 //! - keys agreed: Wycheproof's for P-256 with uncompressed points.
 
 use std::fs;
-use std::process::Command;
 
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::ecdsa::{Signature as OtherSignature, SigningKey};
@@ -16,6 +15,7 @@ use provision_csr::{
     SoftwareKey as _, StoredKey, VerifyP256 as _,
 };
 use provision_testkit::cli::built_firmware_for;
+use provision_testkit::qemu::Image;
 use provision_testkit::random::Random;
 use sha2_device::{Digest as _, Sha256};
 use wycheproof::TestResult;
@@ -208,15 +208,7 @@ fn run_on_board(board: &str, image: &str, records: &[u8]) -> Result<usize, usize
     let image = built_firmware_for(board).unwrap().with_file_name(image);
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("vectors"), records).unwrap();
-    let ran = Command::new("qemu-system-arm")
-        .args(["-machine", "mps2-an386", "-cpu", "cortex-m4", "-display", "none"])
-        .args(["-monitor", "none", "-serial", "stdio"])
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(image)
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let log = Image::new(image).in_folder(folder.path()).run().unwrap();
     let number = |name: &str| {
         let line = log.lines().find(|line| line.starts_with("vectors checked="));
         let word = line.and_then(|line| line.split(' ').find_map(|word| word.strip_prefix(name)));

@@ -2,8 +2,8 @@
 
 use core::fmt::Write;
 
+use board_qemu_common::semihosting;
 use board_qemu_mps2_an386::counter::{Counter, INSTRUCTIONS_PER_TICK};
-use board_qemu_mps2_an386::semihosting;
 use board_qemu_mps2_an386::stack;
 use board_qemu_mps2_an386::uart::Log;
 

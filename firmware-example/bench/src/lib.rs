@@ -8,9 +8,11 @@
 mod agreement;
 mod count;
 mod entropy;
+mod given;
 mod stream;
 
 pub use agreement::agree;
 pub use count::{Measured, measure, report};
 pub use entropy::RepeatableEntropy;
+pub use given::Given;
 pub use stream::CountedStream;

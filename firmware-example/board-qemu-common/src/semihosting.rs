@@ -7,12 +7,52 @@
 use core::arch::asm;
 use core::ptr;
 
+const SYS_OPEN: usize = 0x01;
 const SYS_WRITE0: usize = 0x04;
+const SYS_READ: usize = 0x06;
+const SYS_TIME: usize = 0x11;
 const SYS_GET_CMDLINE: usize = 0x15;
 const SYS_EXIT_EXTENDED: usize = 0x20;
 
+/// SYS_OPEN mode `rb`.
+const MODE_READ_BINARY: usize = 1;
 /// SYS_EXIT_EXTENDED reason: the program ended by itself, with a status.
 const ADP_STOPPED_APPLICATION_EXIT: usize = 0x2_0026;
+
+/// A file of the host, open for reading.
+#[derive(Debug, Clone, Copy)]
+pub struct HostFile {
+    handle: usize,
+}
+
+impl HostFile {
+    /// Opens the host's file of that name; `None` if the emulator does not.
+    #[must_use]
+    pub fn open(name: &core::ffi::CStr) -> Option<Self> {
+        let block = [name.as_ptr().addr(), MODE_READ_BINARY, name.count_bytes()];
+        // SAFETY: SYS_OPEN reads three words at the block and the name they point to, which both live
+        // until it returns, and writes nothing.
+        let handle = unsafe { call(SYS_OPEN, block.as_ptr().expose_provenance()) };
+        (handle != usize::MAX).then_some(Self { handle })
+    }
+
+    /// Reads until `out` is full; `false` if the file gave less.
+    pub fn read_exact(&mut self, out: &mut [u8]) -> bool {
+        let block = [self.handle, out.as_mut_ptr().expose_provenance(), out.len()];
+        // SAFETY: SYS_READ reads three words at the block and writes at most `out.len()` bytes to `out`,
+        // which is borrowed mutably until it returns.
+        let missing = unsafe { call(SYS_READ, block.as_ptr().expose_provenance()) };
+        missing == 0
+    }
+}
+
+/// The host's clock, in seconds since 1970-01-01 UTC.
+#[must_use]
+pub fn unix_seconds() -> u32 {
+    // SAFETY: SYS_TIME takes no block and touches no memory.
+    let seconds = unsafe { call(SYS_TIME, 0) };
+    seconds as u32
+}
 
 /// Writes a text to the emulator's console.
 pub fn write(text: &core::ffi::CStr) {

@@ -12,7 +12,7 @@ use crate::entropy::{self, Rng};
 use crate::flash::VaultPages;
 use crate::label;
 use crate::stack::PaintedStack;
-use crate::uart::Line;
+use crate::uart::{self, Line};
 
 /// QEMU's microbit.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub fn take() -> Option<Parts<Microbit>> {
     Some(Parts {
         // An empty one is refused by the firmware, with words.
         device_serial: label::device_serial().unwrap_or_default(),
-        line: Line::open(),
+        line: uart::open_line(),
         // SAFETY: the processor's peripherals were given out just now and are not again, so this is the only
         // one; memory.x keeps the program out of the vault's pages.
         flash: unsafe { VaultPages::new() },

@@ -1,84 +1,61 @@
 //! The chip's one serial port: the line (Reference Manual, "Universal Asynchronous Receiver/Transmitter").
 
-use core::convert::Infallible;
-
+use board_qemu_common::line::{self, RECEIVED_LEN};
 use board_qemu_common::register::Register;
 use board_qemu_common::ring::Ring;
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use crate::interrupts::{self, Interrupt};
 
 /// What arrived on the line and was not read yet.
-///
-/// One question is outstanding at a time, so little comes while the device computes: a question that is repeated, and
-/// noise. Of a repeated question that does not fit enough is lost for it to be repeated once more.
-static RECEIVED: Ring<256> = Ring::new();
+static RECEIVED: Ring<RECEIVED_LEN> = Ring::new();
 
-/// The port, read by interrupt and written by waiting.
-#[derive(Debug)]
-pub struct Line {
-    port: Port,
+/// The line.
+pub type Line = line::Line<Port>;
+
+/// Switches the port and its interrupt on, at 115,200 bits per second without flow control.
+#[must_use]
+pub fn open_line() -> Line {
+    let port = Port::UART0;
+    // The micro:bit's pins to its USB chip. QEMU does not care.
+    port.select_txd.write(24);
+    port.select_rxd.write(25);
+    port.baudrate.write(BAUDRATE_115200);
+    port.config.write(0);
+    port.enable.write(ENABLE);
+    port.task_start_tx.write(1);
+    port.task_start_rx.write(1);
+    port.interrupt_set.write(INTERRUPT_RX);
+    interrupts::enable(Interrupt::Uart);
+    Line::new(port)
 }
 
-impl Line {
-    /// Switches the port and its interrupt on, at 115,200 bits per second without flow control.
-    #[must_use]
-    pub fn open() -> Self {
-        let port = Port::UART0;
-        // The micro:bit's pins to its USB chip. QEMU does not care.
-        port.select_txd.write(24);
-        port.select_rxd.write(25);
-        port.baudrate.write(BAUDRATE_115200);
-        port.config.write(0);
-        port.enable.write(ENABLE);
-        port.task_start_tx.write(1);
-        port.task_start_rx.write(1);
-        port.interrupt_set.write(INTERRUPT_RX);
-        interrupts::enable(Interrupt::Uart);
-        Self { port }
-    }
-}
-
-impl ErrorType for Line {
-    type Error = Infallible;
-}
-
-impl Read for Line {
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Infallible> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        while RECEIVED.is_empty() {
-            interrupts::sleep_unless(|| !RECEIVED.is_empty());
-        }
-        let mut len = 0;
-        for (place, byte) in out.iter_mut().zip(core::iter::from_fn(|| RECEIVED.pop())) {
-            *place = byte;
-            len += 1;
-        }
-        // The handler switched itself off if it found the ring full: there is room now.
-        self.port.interrupt_set.write(INTERRUPT_RX);
-        Ok(len)
-    }
-}
-
-impl ReadReady for Line {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!RECEIVED.is_empty())
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        for &byte in bytes {
-            self.port.send(byte);
-        }
-        Ok(bytes.len())
+impl line::Port for Port {
+    fn received(&self) -> &'static Ring<RECEIVED_LEN> {
+        &RECEIVED
     }
 
-    /// Each byte was waited for.
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
+    fn sleep(&self) {
+        interrupts::sleep_unless(|| !RECEIVED.is_empty());
+    }
+
+    fn receive_on(&self) {
+        // The handler switched itself off if it found the ring full.
+        self.interrupt_set.write(INTERRUPT_RX);
+    }
+
+    fn is_sending(&self) -> bool {
+        // Each byte was waited for.
+        false
+    }
+
+    fn send(&self, byte: u8) {
+        self.event_tx_ready.write(0);
+        self.txd.write(u32::from(byte));
+        while self.event_tx_ready.read() == 0 {}
+    }
+
+    fn flush(&self) {
+        // Each byte was waited for.
     }
 }
 
@@ -101,7 +78,7 @@ pub(crate) fn on_receive() {
 
 /// The registers of the port.
 #[derive(Debug, Clone, Copy)]
-struct Port {
+pub struct Port {
     task_start_rx: Register,
     task_start_tx: Register,
     event_rx_ready: Register,
@@ -139,13 +116,6 @@ impl Port {
             config: at(0x56c),
         }
     };
-
-    /// Sends a byte, and waits until it is sent.
-    fn send(self, byte: u8) {
-        self.event_tx_ready.write(0);
-        self.txd.write(u32::from(byte));
-        while self.event_tx_ready.read() == 0 {}
-    }
 }
 
 const ENABLE: u32 = 4;

@@ -2,9 +2,9 @@
 
 use core::fmt::Write;
 
+use board_qemu_common::device_serial::{DEVICE_SERIAL_LEN_MAX, on_command_line};
 use board_qemu_mps2_an386::board::{Key, Mps2An386, P256};
 use board_qemu_mps2_an386::clock::BoardClock;
-use board_qemu_mps2_an386::command_line::{DEVICE_SERIAL_LEN_MAX, device_serial};
 use board_qemu_mps2_an386::entropy::HostEntropy;
 use board_qemu_mps2_an386::flash::EmulatedFlash;
 use board_qemu_mps2_an386::stack::PaintedStack;
@@ -72,7 +72,7 @@ impl Device {
         static MEMORY: LineMemory<P256> = LineMemory::new();
 
         let Parts { line: port, flash, entropy, log } = parts;
-        let device_serial = DEVICE_SERIAL.init_with(device_serial).as_str();
+        let device_serial = DEVICE_SERIAL.init_with(on_command_line).as_str();
         let subject = Subject::new(device_serial).map_err(StartError::Subject)?;
         let serial = DeviceSerial::new(device_serial).map_err(StartError::DeviceSerial)?;
         let (line, enrollee) = MEMORY.take(serial, subject);

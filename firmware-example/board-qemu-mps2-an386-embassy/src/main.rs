@@ -30,9 +30,9 @@ mod time;
 
 use core::fmt::Write;
 
+use board_qemu_common::semihosting;
 use board_qemu_mps2_an386::entropy::{self, HostEntropy};
 use board_qemu_mps2_an386::flash::EmulatedFlash;
-use board_qemu_mps2_an386::semihosting;
 use board_qemu_mps2_an386::uart::{self, Log};
 
 use crate::device::Parts;
@@ -45,7 +45,7 @@ fn main() -> ! {
     let mut log = Log::open();
     let _ = writeln!(log, "entropy: {}", entropy::SOURCE);
     let parts = Parts {
-        line: uart::Line::open(),
+        line: uart::open_line(),
         // SAFETY: the processor's peripherals were given out just now and are not again, so this is the only
         // one; memory.x keeps the program out of the flash's addresses.
         flash: unsafe { EmulatedFlash::new() },

@@ -6,9 +6,9 @@
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
 
+use board_qemu_common::register::Register;
 use board_qemu_mps2_an386::SYSTEM_CLOCK_HZ;
 use board_qemu_mps2_an386::interrupts::{self, Interrupt};
-use board_qemu_mps2_an386::mmio::Register;
 use critical_section::Mutex;
 use embassy_time_driver::{Driver, TICK_HZ};
 use embassy_time_queue_utils::Queue;

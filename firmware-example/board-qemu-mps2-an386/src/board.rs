@@ -3,16 +3,16 @@
 use core::fmt::Write;
 use core::ops::Range;
 
+use board_qemu_common::device_serial::{DEVICE_SERIAL_LEN_MAX, on_command_line};
 use heapless::String;
 use provision_firmware_app::{Board, Firmware, LineMemory, Parts};
 use static_cell::StaticCell;
 
 use crate::clock::BoardClock;
-use crate::command_line::{DEVICE_SERIAL_LEN_MAX, device_serial};
 use crate::entropy::{self, HostEntropy};
 use crate::flash::EmulatedFlash;
 use crate::stack::PaintedStack;
-use crate::uart::{Line, Log};
+use crate::uart::{self, Line, Log};
 
 /// The identity key: by feature, of one implementation of P-256 or the other.
 #[cfg(not(feature = "asm"))]
@@ -56,8 +56,8 @@ pub fn take() -> Option<Parts<Mps2An386>> {
     let mut log = Log::open();
     let _ = writeln!(log, "entropy: {}", entropy::SOURCE);
     Some(Parts {
-        device_serial: DEVICE_SERIAL.init_with(device_serial),
-        line: Line::open(),
+        device_serial: DEVICE_SERIAL.init_with(on_command_line),
+        line: uart::open_line(),
         // SAFETY: the processor's peripherals were given out just now and are not again, so this is the only
         // one; memory.x keeps the program out of the flash's addresses.
         flash: unsafe { EmulatedFlash::new() },

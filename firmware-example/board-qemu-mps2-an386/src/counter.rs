@@ -4,7 +4,7 @@
 //! instructions. On hardware it would count time. Registers: *Cortex-M System Design Kit Technical Reference
 //! Manual*, Arm DDI 0479, section 4.2; the board's address: Arm AN386, table 3-1.
 
-use crate::mmio::Register;
+use board_qemu_common::register::Register;
 
 /// Instructions in one tick.
 pub const INSTRUCTIONS_PER_TICK: u64 = 40;

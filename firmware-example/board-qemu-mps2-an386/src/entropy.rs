@@ -5,7 +5,7 @@
 
 use provision_csr::{NoEntropy, RawEntropy};
 
-use crate::semihosting::HostFile;
+use board_qemu_common::semihosting::HostFile;
 
 /// What the boot log says about the source.
 pub const SOURCE: &str = "EMULATED: the emulator host's /dev/urandom by semihosting";

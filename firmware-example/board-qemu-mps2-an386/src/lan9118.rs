@@ -10,7 +10,7 @@ use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::EthernetAddress;
 
-use crate::mmio::Register;
+use board_qemu_common::register::Register;
 
 /// Longest frame without its checksum, in bytes.
 const FRAME_LEN_MAX: usize = 1514;

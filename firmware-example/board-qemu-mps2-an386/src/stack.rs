@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use board_qemu_common::stack;
 use provision_firmware_app::StackGauge;
 
 unsafe extern "C" {
@@ -50,15 +51,8 @@ fn paint(top: usize) {
 
 /// How much of the stack, from its far end, has its paint still.
 fn untouched_bytes() -> usize {
-    let end = ptr::addr_of!(_stack_end);
-    let words = (ptr::addr_of!(_stack_start).addr() - end.addr()) / size_of::<u32>();
-    let untouched = (0..words)
-        // SAFETY: `end + index` is below `_stack_start`: RAM that exists and is aligned, as link.x
-        // asserts. The part in use changes only by this very thread of execution and its interrupts,
-        // and any value that is read from there is as good as another.
-        .take_while(|&index| unsafe { end.wrapping_add(index).read_volatile() } == PAINT)
-        .count();
-    untouched * size_of::<u32>()
+    // SAFETY: RAM that exists and is aligned, as link.x asserts, and there is one thread of execution.
+    unsafe { stack::untouched_bytes(ptr::addr_of!(_stack_end), ptr::addr_of!(_stack_start), PAINT) }
 }
 
 /// cortex-m-rt's paint.

@@ -14,7 +14,7 @@ use static_cell::StaticCell;
 use crate::clock::Timer;
 use crate::flash::{CfiFlash, SECTOR_SIZE};
 use crate::stack::{self, PaintedStack};
-use crate::uart::Line;
+use crate::uart::{self, Line};
 use crate::virtio::rng::{self, VirtioRng};
 
 /// QEMU's virt, with 32 bits.
@@ -58,7 +58,7 @@ pub fn take() -> Option<(Parts<Riscv32Virt>, u64)> {
     entropy.fill_raw(&mut random).expect("random bytes");
     let parts = Parts {
         device_serial: DEVICE_SERIAL.init_with(on_command_line),
-        line: Line::open(),
+        line: uart::open_line(),
         // SAFETY: the parts are given out once, so this is the only one; memory.x keeps the program out of the
         // flash's addresses.
         flash: unsafe { CfiFlash::new() },

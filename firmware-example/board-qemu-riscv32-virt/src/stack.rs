@@ -3,6 +3,7 @@
 use core::arch::asm;
 use core::ptr;
 
+use board_qemu_common::stack;
 use provision_firmware_app::StackGauge;
 
 unsafe extern "C" {
@@ -40,13 +41,8 @@ impl StackGauge for PaintedStack {
     fn high_water_bytes(&self) -> usize {
         let end = ptr::addr_of!(__estack);
         let start = ptr::addr_of!(__sstack);
-        let words = (start.addr() - end.addr()) / size_of::<u32>();
-        let untouched = (0..words)
-            // SAFETY: `end + index` is below `__sstack`: RAM that exists and is aligned. The part in use changes only
-            // by this very thread of execution and its interrupts, and any value that is read from there is as good as
-            // another.
-            .take_while(|&index| unsafe { end.wrapping_add(index).read_volatile() } == PAINT)
-            .count();
-        (words - untouched) * size_of::<u32>()
+        // SAFETY: RAM that exists and is aligned, and there is one thread of execution.
+        let untouched = unsafe { stack::untouched_bytes(end, start, PAINT) };
+        start.addr() - end.addr() - untouched
     }
 }

@@ -2,84 +2,58 @@
 //!
 //! Registers: *PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs*, section 8.
 
-use core::convert::Infallible;
-
+use board_qemu_common::line::{self, RECEIVED_LEN};
 use board_qemu_common::register::ByteRegister;
 use board_qemu_common::ring::Ring;
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 
 use crate::interrupts;
 
 /// What arrived on the line and was not read yet.
-///
-/// One question is outstanding at a time, so little comes while the device computes: a question that is repeated, and
-/// noise. Of a repeated question that does not fit enough is lost for it to be repeated once more.
-static RECEIVED: Ring<256> = Ring::new();
+static RECEIVED: Ring<RECEIVED_LEN> = Ring::new();
 
-/// The port, read by interrupt and written by waiting.
-#[derive(Debug)]
-pub struct Line {
-    port: Port,
+/// The line.
+pub type Line = line::Line<Port>;
+
+/// Switches the port and its interrupt on, at 115,200 bits per second, 8 data bits, no parity.
+#[must_use]
+pub fn open_line() -> Line {
+    let port = Port::BOARD;
+    port.line_control.write(LINE_CONTROL_DIVISOR);
+    // 3.6864 MHz / 16 / 115,200
+    port.data.write(2);
+    port.interrupt_enable.write(0);
+    port.line_control.write(LINE_CONTROL_8N1);
+    port.fifo_control.write(FIFO_ENABLE | FIFO_CLEAR);
+    port.interrupt_enable.write(INTERRUPT_RECEIVED);
+    interrupts::enable_uart();
+    Line::new(port)
 }
 
-impl Line {
-    /// Switches the port and its interrupt on, at 115,200 bits per second, 8 data bits, no parity.
-    #[must_use]
-    pub fn open() -> Self {
-        let port = Port::BOARD;
-        port.line_control.write(LINE_CONTROL_DIVISOR);
-        // 3.6864 MHz / 16 / 115,200
-        port.data.write(2);
-        port.interrupt_enable.write(0);
-        port.line_control.write(LINE_CONTROL_8N1);
-        port.fifo_control.write(FIFO_ENABLE | FIFO_CLEAR);
-        port.interrupt_enable.write(INTERRUPT_RECEIVED);
-        interrupts::enable_uart();
-        Self { port }
-    }
-}
-
-impl ErrorType for Line {
-    type Error = Infallible;
-}
-
-impl Read for Line {
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Infallible> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        while RECEIVED.is_empty() {
-            interrupts::sleep_unless(|| !RECEIVED.is_empty());
-        }
-        let mut len = 0;
-        for (place, byte) in out.iter_mut().zip(core::iter::from_fn(|| RECEIVED.pop())) {
-            *place = byte;
-            len += 1;
-        }
-        // The handler switched itself off if it found the ring full: there is room now.
-        self.port.interrupt_enable.write(INTERRUPT_RECEIVED);
-        Ok(len)
-    }
-}
-
-impl ReadReady for Line {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!RECEIVED.is_empty())
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        for &byte in bytes {
-            self.port.wait_for(LINE_STATUS_ROOM);
-            self.port.data.write(byte);
-        }
-        Ok(bytes.len())
+impl line::Port for Port {
+    fn received(&self) -> &'static Ring<RECEIVED_LEN> {
+        &RECEIVED
     }
 
-    fn flush(&mut self) -> Result<(), Infallible> {
-        self.port.wait_for(LINE_STATUS_SENT);
-        Ok(())
+    fn sleep(&self) {
+        interrupts::sleep_unless(|| !RECEIVED.is_empty());
+    }
+
+    fn receive_on(&self) {
+        // The handler switched itself off if it found the ring full.
+        self.interrupt_enable.write(INTERRUPT_RECEIVED);
+    }
+
+    fn is_sending(&self) -> bool {
+        !self.has_status(LINE_STATUS_ROOM)
+    }
+
+    fn send(&self, byte: u8) {
+        while self.is_sending() {}
+        self.data.write(byte);
+    }
+
+    fn flush(&self) {
+        while !self.has_status(LINE_STATUS_SENT) {}
     }
 }
 
@@ -100,7 +74,7 @@ pub(crate) fn on_receive() {
 
 /// The registers of the port.
 #[derive(Debug, Clone, Copy)]
-struct Port {
+pub struct Port {
     data: ByteRegister,
     interrupt_enable: ByteRegister,
     fifo_control: ByteRegister,
@@ -123,8 +97,8 @@ impl Port {
         }
     };
 
-    fn wait_for(self, status: u8) {
-        while self.line_status.read() & status == 0 {}
+    fn has_status(self, status: u8) -> bool {
+        self.line_status.read() & status != 0
     }
 }
 

@@ -8,14 +8,12 @@
 use core::fmt::Write;
 use core::hint::black_box;
 
+use board_qemu_common::semihosting;
 use board_qemu_mps2_an386::board::Key;
 use board_qemu_mps2_an386::counter::{Counter, INSTRUCTIONS_PER_TICK};
-use board_qemu_mps2_an386::semihosting;
 use board_qemu_mps2_an386::uart::Log;
-use firmware_bench::RepeatableEntropy;
-use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, PublicKey, SoftwareKey, StoredKey, VerifyP256,
-};
+use firmware_bench::{Given, RepeatableEntropy};
+use provision_csr::{Entropy, IdentityKey, PublicKey, SoftwareKey, StoredKey, VerifyP256};
 
 /// Random ones, beside those that are chosen.
 const RANDOM: usize = 16;
@@ -32,7 +30,7 @@ fn main() -> ! {
             Some(chosen) => secret = *chosen,
             None => assert!(random.fill(&mut secret).is_ok()),
         }
-        let mut given = Given { secret, first: true };
+        let mut given = Given::new(secret);
         let ticks = counter.ticks();
         let key = black_box(Key::generate(&mut given));
         key_range.take(counter.ticks().wrapping_sub(ticks));
@@ -68,7 +66,7 @@ fn main() -> ! {
 
 /// A public key that is on the curve.
 fn public_key() -> PublicKey {
-    let mut given = Given { secret: CHOSEN[3], first: true };
+    let mut given = Given::new(CHOSEN[3]);
     let Ok(key) = Key::generate(&mut given) else { panic!("a secret in range") };
     key.public_key()
 }
@@ -123,21 +121,4 @@ const fn ends_with(fill: u8, end: &[u8]) -> [u8; 32] {
         at += 1;
     }
     bytes
-}
-
-/// Gives this secret, after a first draw that is only compared with.
-struct Given {
-    secret: [u8; 32],
-    first: bool,
-}
-
-impl Entropy for Given {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        out.copy_from_slice(&self.secret);
-        if self.first {
-            self.first = false;
-            out.reverse();
-        }
-        Ok(())
-    }
 }

@@ -4,11 +4,11 @@
 #![no_std]
 #![no_main]
 
+use board_qemu_common::semihosting::{HostFile, unix_seconds};
 use board_qemu_mps2_an386::board::{Key, P256};
 use board_qemu_mps2_an386::counter::Counter;
-use board_qemu_mps2_an386::semihosting::{HostFile, unix_seconds};
 use board_qemu_mps2_an386::stack;
-use board_qemu_mps2_an386::uart::Line;
+use board_qemu_mps2_an386::uart;
 use embedded_io::{Read, Write};
 use firmware_bench::{CountedStream, Measured, RepeatableEntropy, report};
 use provision_csr::{PublicKey, SoftwareKey, StoredKey};
@@ -33,7 +33,7 @@ fn main() -> ! {
     let mut entropy = RepeatableEntropy::new();
     let now = UnixSeconds(u64::from(unix_seconds()));
 
-    let mut socket = CountedStream::new(Line::open(), Counter::start());
+    let mut socket = CountedStream::new(uart::open_line(), Counter::start());
     let stack_bytes = stack::used_by(&mut || {
         socket.start();
         let endpoint =

@@ -13,13 +13,11 @@
 
 use core::fmt::Write;
 
+use board_qemu_common::semihosting::{self, HostFile};
 use board_qemu_mps2_an386::board::{Key, P256};
-use board_qemu_mps2_an386::semihosting::{self, HostFile};
 use board_qemu_mps2_an386::uart::Log;
-use firmware_bench::agree;
-use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, PublicKey, Signature, SoftwareKey, StoredKey, VerifyP256,
-};
+use firmware_bench::{Given, agree};
+use provision_csr::{IdentityKey, PublicKey, Signature, SoftwareKey, StoredKey, VerifyP256};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -71,7 +69,7 @@ fn sign(vectors: &mut Vectors) -> bool {
 fn public(vectors: &mut Vectors) -> bool {
     let secret = vectors.array();
     let expected: [u8; PublicKey::LEN] = vectors.array();
-    let mut entropy = Given { first: true, secret };
+    let mut entropy = Given::new(secret);
     Key::generate(&mut entropy).is_ok_and(|key| *key.public_key().as_sec1() == expected)
 }
 
@@ -101,22 +99,5 @@ impl Vectors {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
-    }
-}
-
-/// Gives this secret, after a first draw that is only compared with.
-struct Given {
-    first: bool,
-    secret: [u8; 32],
-}
-
-impl Entropy for Given {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        out.copy_from_slice(&self.secret);
-        if self.first {
-            self.first = false;
-            out.reverse();
-        }
-        Ok(())
     }
 }

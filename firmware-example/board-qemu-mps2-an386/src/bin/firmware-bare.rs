@@ -6,8 +6,9 @@
 
 use core::fmt::Write;
 
+use board_qemu_common::nor::FlashError;
 use board_qemu_mps2_an386::board::{self, Mps2An386};
-use board_qemu_mps2_an386::flash::{EmulatedFlash, FlashError};
+use board_qemu_mps2_an386::flash::EmulatedFlash;
 use embedded_io::{Read, ReadReady, Write as _};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
 use provision_csr::{NoEntropy, RawEntropy};

@@ -6,17 +6,17 @@
 //! and looked at after. Enrollment is driven by the real CLI, the handshake by `openssl s_server`.
 
 mod handshake;
-mod image;
+mod logged;
 
 use core::time::Duration;
 use std::path::Path;
 
 use provision_testkit::cli::built_program;
-use provision_testkit::qemu::Machine;
+use provision_testkit::qemu::{Image, Machine};
 use provision_testkit::scene::Scene;
 use serde::Serialize;
 
-use self::image::{Emulated, Logged};
+use self::logged::Logged;
 use crate::boards::Board;
 use crate::needs::{self, ARM_GCC, NGINX, OPENSSL, QEMU};
 use crate::process::{Fault, While};
@@ -63,8 +63,8 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
     let program = built_program().while_doing("building the CLI")?;
     let scene = Scene::open(program).while_doing("opening the scene")?;
     let report = Report {
-        portable: measure(Board::DEFAULT, &Board::BENCH, "", &scene)?,
-        asm: measure(&Board::ASSEMBLER, &Board::ASSEMBLER, "-asm", &scene)?,
+        portable: measure(&[Board::DEFAULT, &Board::BENCH], "", &scene)?,
+        asm: measure(&[&Board::ASSEMBLER], "-asm", &scene)?,
     };
     if json {
         let text = serde_json::to_string(&report).while_doing("JSON")?;
@@ -77,21 +77,17 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
 }
 
 /// Builds and runs the images of one implementation; their names end in `suffix`.
-fn measure(
-    board: &'static Board,
-    bench: &'static Board,
-    suffix: &str,
-    scene: &Scene,
-) -> Result<Costs, Fault> {
-    firmware::build_for(board, None)?;
-    firmware::build_for(bench, None)?;
-    let built = toolchain::target_dir().join(bench.target).join("release");
+fn measure(packages: &[&'static Board], suffix: &str, scene: &Scene) -> Result<Costs, Fault> {
+    for package in packages {
+        firmware::build_for(package, None)?;
+    }
+    let built = toolchain::target_dir().join(Board::DEFAULT.target).join("release");
     let image = |name: &str| built.join(format!("{name}{suffix}"));
     let nothing = sections(&image("bench-nothing"))?;
     let alone = |name: &str| {
         let image = image(name);
-        let logged = Emulated::new(&image).run(&[]).while_doing(name)?;
-        cost(&image, nothing, logged)
+        let log = Image::new(&image).counting_instructions().run().while_doing(name)?;
+        cost(&image, nothing, Logged::parse(&log)?)
     };
     let enrollment = {
         let logged = enrollment(scene, &image("bench-enrollment"), suffix)?;

@@ -8,10 +8,11 @@ use std::path::Path;
 use p256::SecretKey;
 use p256::pkcs8::DecodePrivateKey;
 use provision_testkit::pki::{self, Certified};
+use provision_testkit::qemu::Image;
 use provision_testkit::servers::{OpensslServer, ServerFiles};
 use provision_wire::{Delivery, Encodable, Endpoint};
 
-use super::image::{Emulated, Logged};
+use super::logged::Logged;
 use crate::process::{Fault, While};
 
 /// Runs the image against a server of its own.
@@ -31,9 +32,9 @@ pub(super) fn run(image: &Path) -> Result<Logged, Fault> {
     write("public", device.public_key().as_sec1())?;
     write("delivery", &delivery(&device, &device_root, &server_root)?)?;
 
-    let line = format!("tcp:{}", server.address());
-    let log = Emulated::new(image).log(Some(folder.path()), &["-serial", &line])?;
-    Logged::parse(&log)
+    let image = Image::new(image).counting_instructions();
+    let ran = image.in_folder(folder.path()).line_to(server.address()).run();
+    Logged::parse(&ran.while_doing("QEMU")?)
 }
 
 /// The delivery, with its length in two bytes before it.

@@ -1,40 +1,6 @@
-//! One run of one image.
+//! What an image logs.
 
-use core::fmt;
-use std::path::Path;
-use std::process::Command;
-
-use crate::process::{Fault, output};
-
-/// An image on the emulated board, which logs one result and ends.
-#[derive(Debug)]
-pub(super) struct Emulated<'a> {
-    image: &'a Path,
-}
-
-impl<'a> Emulated<'a> {
-    pub(super) const fn new(image: &'a Path) -> Self {
-        Self { image }
-    }
-
-    /// Runs it, with more arguments for QEMU: where the line goes, from which folder files are read.
-    pub(super) fn run(&self, more: &[&str]) -> Result<Logged, Fault> {
-        Logged::parse(&self.log(None, more)?)
-    }
-
-    /// Runs it in a folder whose files it reads, and returns all that it logged.
-    pub(super) fn log(&self, folder: Option<&Path>, more: &[&str]) -> Result<String, Fault> {
-        let mut qemu = Command::new("qemu-system-arm");
-        qemu.args(["-machine", "mps2-an386", "-cpu", "cortex-m4", "-display", "none"]);
-        qemu.args(["-monitor", "none", "-serial", "stdio", "-icount", "shift=0"]);
-        qemu.args(["-semihosting-config", "enable=on,target=native"]);
-        qemu.args(more).arg("-kernel").arg(self.image);
-        if let Some(folder) = folder {
-            qemu.current_dir(folder);
-        }
-        output(&mut qemu)
-    }
-}
+use crate::process::Fault;
 
 /// A result, as the image logs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +28,6 @@ impl Logged {
             })
         };
         found().ok_or_else(|| Fault::new(format!("no result in the log:\n{log}")))
-    }
-}
-
-impl fmt::Display for Logged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} instructions, {} bytes of stack", self.instructions, self.stack_bytes)
     }
 }
 
