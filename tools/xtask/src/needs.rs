@@ -22,6 +22,9 @@ pub(crate) const CURL: Need = Need { program: "curl", packages: &["curl"] };
 pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutls-bin"] };
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
 
+/// Compiles libFuzzer.
+pub(crate) const CXX: Need = Need { program: "c++", packages: &["g++"] };
+
 /// Compiles the assembler's C.
 pub(crate) const ARM_GCC: Need = Need {
     program: "arm-none-eabi-gcc",
