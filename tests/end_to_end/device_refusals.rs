@@ -284,7 +284,7 @@ fn a_wrong_digest() {
 fn rubbish_for_a_delivery() {
     let mut bench = Bench::new();
     bench.own_parts();
-    assert_eq!(bench.deliver(b"not CBOR at all"), Some(Refusal::BadDelivery { at: 1 }));
+    assert_eq!(bench.deliver(b"not CBOR at all"), Some(Refusal::BadDelivery { at: 0 }));
     assert_eq!(bench.stored(), (Stage::Keyed, None));
 }
 

@@ -2,9 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod architecture;
+mod constant_time;
+mod defmt;
 mod device_refusals;
 #[cfg(unix)]
 mod emulated;
 #[cfg(unix)]
+mod emulated_embassy;
+#[cfg(unix)]
+mod emulated_microbit;
+#[cfg(unix)]
+mod emulated_riscv32;
+#[cfg(unix)]
 mod emulated_tls;
+#[cfg(unix)]
+mod firmware_guide;
+mod p256_vectors;
+#[cfg(unix)]
+mod secrets;
 mod simulation;

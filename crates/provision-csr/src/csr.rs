@@ -5,13 +5,11 @@
 
 use core::fmt;
 
-use sha2_device::{Digest, Sha256};
-
 use crate::der::{
     BIT_STRING, INTEGER, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING, Writer,
     tlv_len,
 };
-use crate::{DerSignature, IdentityKey, PublicKey, SignError, Subject};
+use crate::{DerSignature, IdentityKey, PublicKey, SignError, Subject, sha256};
 
 /// Length of a station's challenge, in bytes.
 pub const CHALLENGE_LEN: usize = 32;
@@ -59,8 +57,7 @@ pub fn write_csr<'b>(
     info.write(&mut writer);
     let signed = writer.finish().ok_or(too_small)?;
     let signed_len = signed.len();
-    let digest = Sha256::digest(signed).into();
-    let signature = key.sign_digest(&digest).map_err(CsrError::Sign)?.to_der();
+    let signature = key.sign_digest(&sha256(signed)).map_err(CsrError::Sign)?.to_der();
     let signature = signature.as_bytes();
 
     // RFC 2986 section 4.2:
@@ -106,6 +103,7 @@ impl fmt::Debug for CsrDer<'_> {
 
 /// Why no request was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CsrError {
     /// The buffer is shorter than the longest request for this subject.
     BufferTooSmall {

@@ -61,6 +61,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The contents of the next element, which must have this tag.
+    // Not inlined: it is called from everywhere.
+    #[inline(never)]
     pub fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.next().filter(|element| element.tag == tag).map(|element| element.contents)
     }
@@ -105,6 +107,8 @@ impl<'b> Writer<'b> {
 }
 
 /// Length of an element with so many bytes of contents, up to 65,535.
+// Not inlined: it is called in many sums.
+#[inline(never)]
 pub(crate) const fn tlv_len(contents_len: usize) -> usize {
     let length_len = match contents_len {
         0..=0x7f => 1,

@@ -216,7 +216,7 @@ impl<'a> Integer<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct DerSignature {
     bytes: [u8; Self::LEN_MAX],
-    len: u8,
+    len: usize,
 }
 
 impl DerSignature {
@@ -226,15 +226,14 @@ impl DerSignature {
     /// The encoding.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+        self.bytes.get(..self.len).unwrap_or(&[])
     }
 
     /// Appends; what [`Signature::to_der`] appends fits, by [`DerSignature::LEN_MAX`].
     fn push(&mut self, part: &[u8]) {
-        let from = usize::from(self.len);
-        if let Some(room) = self.bytes.get_mut(from..from + part.len()) {
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + part.len()) {
             room.copy_from_slice(part);
-            self.len += part.len() as u8;
+            self.len += part.len();
         }
     }
 }
@@ -264,6 +263,7 @@ pub struct StoredKey {
 }
 
 impl Drop for StoredKey {
+    #[inline(never)]
     fn drop(&mut self) {
         self.secret.zeroize();
     }
@@ -296,6 +296,7 @@ impl StoredKey {
 
 /// The bytes are not an uncompressed SEC1 point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NotUncompressed;
 
 impl fmt::Display for NotUncompressed {
@@ -306,6 +307,7 @@ impl fmt::Display for NotUncompressed {
 
 /// The bytes are not the DER of two INTEGERs of at most 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NotDerSignature;
 
 impl fmt::Display for NotDerSignature {
@@ -316,6 +318,7 @@ impl fmt::Display for NotDerSignature {
 
 /// The key could not sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SignError;
 
 impl fmt::Display for SignError {
@@ -326,6 +329,7 @@ impl fmt::Display for SignError {
 
 /// The signature is not by this key over this digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BadSignature;
 
 impl fmt::Display for BadSignature {

@@ -50,14 +50,24 @@ mod csr;
 pub mod der;
 mod entropy;
 mod key;
+mod order;
+#[cfg(feature = "portable")]
 mod portable;
+mod sample;
+mod scrub;
+mod sha256;
 mod subject;
 
 pub use csr::{CHALLENGE_LEN, CSR_LEN_MAX, CsrDer, CsrError, write_csr};
-pub use entropy::{Entropy, NoEntropy};
+pub use entropy::{Entropy, NoEntropy, RawEntropy, TestedEntropy};
 pub use key::{
     BadSignature, DerSignature, IdentityKey, NotDerSignature, NotUncompressed, PublicKey,
     SignError, Signature, SoftwareKey, StoredKey, VerifyP256,
 };
+pub use order::modulo_order;
+#[cfg(feature = "portable")]
 pub use portable::{PortableKey, PortableP256};
+pub use sample::sample_scalar;
+pub use scrub::scrubbed;
+pub use sha256::{Sha256, sha256};
 pub use subject::{Subject, SubjectAttribute, SubjectError};

@@ -10,11 +10,11 @@ use p256_device::{
 };
 use primeorder_device::PrimeCurveParams;
 use sha2_device::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     BadSignature, Entropy, IdentityKey, NoEntropy, PublicKey, SignError, Signature, SoftwareKey,
-    StoredKey, VerifyP256,
+    StoredKey, VerifyP256, modulo_order, sample_scalar, scrubbed,
 };
 
 /// An identity key in this chip's memory, on the crate `p256`.
@@ -62,36 +62,23 @@ impl IdentityKey for PortableKey {
 
     fn sign_digest(&self, sha256: &[u8; 32]) -> Result<Signature, SignError> {
         // Not `SigningKey`: it computes the public key anew each time it is made.
-        let (signature, _) = self
-            .scalar
-            .try_sign_prehashed_rfc6979::<Sha256>(&FieldBytes::from(*sha256), &[])
-            .map_err(|_| SignError)?;
-        Ok(Signature::from_raw(signature.to_bytes().into()))
+        scrubbed::<SIGN_STACK_LEN, _>(|| {
+            let (signature, _) = self
+                .scalar
+                .try_sign_prehashed_rfc6979::<Sha256>(&FieldBytes::from(modulo_order(sha256)), &[])
+                .map_err(|_| SignError)?;
+            Ok(Signature::from_raw(signature.to_bytes().into()))
+        })
     }
 }
 
 impl SoftwareKey for PortableKey {
-    /// Rejection sampling (FIPS 186-5 appendix A.2.2), with a health test of the source: one draw
-    /// is made first that is only compared with, and a draw that repeats the one before it, or
-    /// whose bytes are all equal, means the source is broken. A working source fails this once in
-    /// 2^248 keys.
     fn generate(entropy: &mut impl Entropy) -> Result<Self, NoEntropy> {
-        let mut before = Zeroizing::new([0; 32]);
-        draw(entropy, &mut before)?;
-
-        for _ in 0..DRAWS_MAX {
-            let mut candidate = Zeroizing::new([0; 32]);
-            draw(entropy, &mut candidate)?;
-            if *candidate == *before {
-                return Err(NoEntropy);
-            }
-            if let Some(scalar) = scalar_from(&candidate) {
-                let public = public_of(&scalar).ok_or(NoEntropy)?;
-                return Ok(Self { scalar, public });
-            }
-            before = candidate;
-        }
-        Err(NoEntropy)
+        scrubbed::<GENERATE_STACK_LEN, _>(|| {
+            let scalar = sample_scalar(entropy, scalar_from)?;
+            let public = public_of(&scalar).ok_or(NoEntropy)?;
+            Ok(Self { scalar, public })
+        })
     }
 
     fn from_stored(stored: &StoredKey) -> Result<Self, SignError> {
@@ -124,15 +111,10 @@ impl VerifyP256 for PortableP256 {
     }
 }
 
-/// Draws before giving up. One draw is no valid scalar once in 2^32, so a source that needs more
-/// than this is not random.
-const DRAWS_MAX: usize = 4;
-
-fn draw(entropy: &mut impl Entropy, out: &mut [u8; 32]) -> Result<(), NoEntropy> {
-    entropy.fill(out)?;
-    let first = out[0];
-    if out.iter().all(|byte| *byte == first) { Err(NoEntropy) } else { Ok(()) }
-}
+/// Stack that a signature takes on a Cortex-M4, in bytes, rounded up.
+const SIGN_STACK_LEN: usize = 4_608;
+/// Stack that making a key takes there.
+const GENERATE_STACK_LEN: usize = 3_840;
 
 /// The scalar, if it is in 1..n.
 fn scalar_from(big_endian: &[u8; 32]) -> Option<NonZeroScalar> {

@@ -2,21 +2,27 @@
 
 use core::marker::PhantomData;
 
-use provision_csr::{Entropy, IdentityKey, PublicKey, Subject, VerifyP256, write_csr};
+use provision_csr::{
+    Entropy, IdentityKey, PublicKey, Sha256, Subject, VerifyP256, scrubbed, sha256, write_csr,
+};
 use provision_path::{
     AnchorFault, ChainFault, PathFault, UnixSeconds, check_device_chain, check_server_anchor,
 };
 use provision_wire::{
     Answer, Ask, CHALLENGE_LEN, ChainCause, Delivery, DeviceSerial, DeviceSerialFault, Frame,
-    Hello, Kind, MessageFault, Refusal, Stage, VERSION, VERSION_MIN, VersionRange, proof_message,
+    Hello, Kind, MessageFault, Refusal, Stage, VERSION, VERSION_MIN, VersionRange, proof_parts,
 };
-use sha2_device::{Digest, Sha256};
 
 use crate::staging::{Staging, to_u32};
 use crate::vault::{Vault, VaultFault};
 
+/// Stack between an ask and the key's own computation on a Cortex-M4, in bytes, rounded up: a key is
+/// moved through it.
+const STACK_LEN: usize = 2_048;
+
 /// What fits through the line; [`Line`](crate::Line) knows its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
     /// Longest payload of an ask, in bytes.
     pub ask_len_max: usize,
@@ -87,9 +93,9 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
                 return Some(Answer::Refused(Refusal::Malformed));
             }
         };
-        Some(
-            self.answer(frame.header.session, &ask, vault, entropy).unwrap_or_else(Answer::Refused),
-        )
+        Some(scrubbed::<STACK_LEN, _>(|| {
+            self.answer(frame.header.session, &ask, vault, entropy).unwrap_or_else(Answer::Refused)
+        }))
     }
 
     fn answer<V: Vault>(
@@ -231,9 +237,12 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
         let delivery = Delivery::decode(stored).map_err(|_| Refusal::VaultCorrupt)?;
         let leaf_sha256 = sha256(delivery.leaf);
         let delivery_sha256 = sha256(stored);
-        let message = proof_message(challenge, &leaf_sha256, &delivery_sha256);
+        let mut message = Sha256::new();
+        for part in proof_parts(challenge, &leaf_sha256, &delivery_sha256) {
+            message.update(part);
+        }
         let signature =
-            *key.sign_digest(&sha256(&message)).map_err(|_| Refusal::KeyFailed)?.as_raw();
+            *key.sign_digest(&message.finish()).map_err(|_| Refusal::KeyFailed)?.as_raw();
         Ok(Answer::Proof { signature, leaf_sha256, delivery_sha256 })
     }
 }
@@ -243,10 +252,15 @@ fn check_delivery<P: VerifyP256 + 'static>(
     staged: &[u8],
     public_key: &PublicKey,
 ) -> Result<(), Refusal> {
-    let delivery = Delivery::decode(staged).map_err(|fault| match fault {
-        MessageFault::Malformed { at } => Refusal::BadDelivery { at: to_u32(at) },
-        MessageFault::UnknownKind { .. } => Refusal::BadDelivery { at: 0 },
-    })?;
+    // Looked at where it is: to move it is a copy of a hundred bytes, and a routine for it.
+    let decoded = Delivery::decode(staged);
+    let delivery = match &decoded {
+        Ok(delivery) => delivery,
+        Err(MessageFault::Malformed { at }) => {
+            return Err(Refusal::BadDelivery { at: to_u32(*at) });
+        }
+        Err(MessageFault::UnknownKind { .. }) => return Err(Refusal::BadDelivery { at: 0 }),
+    };
     check_device_chain::<P>(
         delivery.leaf,
         &delivery.issuers,
@@ -259,10 +273,6 @@ fn check_delivery<P: VerifyP256 + 'static>(
         check_server_anchor(der).map_err(|_| Refusal::BadAnchor { anchor })?;
     }
     Ok(())
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
 }
 
 fn refusal_of(fault: ChainFault, issuers: usize) -> Refusal {
@@ -308,6 +318,8 @@ fn refusal_of(fault: ChainFault, issuers: usize) -> Refusal {
 }
 
 impl From<VaultFault> for Refusal {
+    // Not inlined: it is called at each use of the vault.
+    #[inline(never)]
     fn from(fault: VaultFault) -> Self {
         match fault {
             VaultFault::NoEntropy => Self::NoEntropy,

@@ -1,6 +1,15 @@
-//! The blocking adapter: bytes of a serial port in, frames to the [`Enrollee`], answers out.
+//! One end of the serial line: bytes in, frames to the [`Enrollee`], answers out.
+//!
+//! ```text
+//!   serve          embedded-io: waits for a byte, sends the answer      (line/blocking.rs)
+//!   serve_async    embedded-io-async: the same, awaited                 (line/asynchronous.rs)
+//!        └──► hear ── Deframer ── Enrollee ── frame of the answer       (here: no IO)
+//! ```
 
-use embedded_io::{Read, Write};
+#[cfg(feature = "async")]
+mod asynchronous;
+mod blocking;
+
 use provision_csr::{Entropy, VerifyP256};
 use provision_wire::frame::payload_len_max;
 use provision_wire::{
@@ -16,8 +25,9 @@ pub struct Line<const FRAME: usize> {
     out: [u8; FRAME],
 }
 
-/// What a call to [`Line::serve`] did, for the application's log.
+/// What one byte came to, for the application's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Served {
     /// Took a byte.
     Listened,
@@ -53,50 +63,55 @@ impl<const FRAME: usize> Line<FRAME> {
         Self { deframer: Deframer::new(), out: [0; FRAME] }
     }
 
-    /// Waits for one byte and answers if it ended an ask.
+    /// Takes one byte off the line; if it ended an ask, does what was asked and gives the frame
+    /// of the answer, which is to be sent whole before the next byte is taken.
     ///
-    /// Reads byte by byte: what follows an ask is left in the port until the ask is answered.
-    ///
-    /// # Errors
-    ///
-    /// The port's own; nothing of the dialogue is lost by calling again.
-    pub fn serve<S, P, V, const N: usize>(
+    /// What a port without `embedded-io` is served with (USB, a ring filled by DMA, a test). All
+    /// the work of an ask is done within this call, some of it long: see
+    /// [`serve_async`](Self::serve_async).
+    pub fn hear<P, V, const N: usize>(
         &mut self,
-        serial: &mut S,
+        byte: u8,
         enrollee: &mut Enrollee<'_, P, N>,
         vault: &mut V,
         entropy: &mut impl Entropy,
-    ) -> Result<Served, S::Error>
+    ) -> (Served, &[u8])
     where
-        S: Read + Write,
         P: VerifyP256 + 'static,
         V: Vault,
     {
-        let mut byte = [0];
-        if serial.read(&mut byte)? == 0 {
-            return Ok(Served::Listened);
-        }
-        let [byte] = byte;
-        let frame = match self.deframer.push(byte) {
-            Event::Pending => return Ok(Served::Listened),
-            Event::Noise { .. } => return Ok(Served::Noise),
+        self.hear_some(&mut &[byte][..], enrollee, vault, entropy)
+    }
+
+    /// Takes bytes from the front of `bytes`, up to the end of an ask or all of them: as
+    /// [`hear`](Self::hear) does, for who has many at once.
+    pub fn hear_some<P, V, const N: usize>(
+        &mut self,
+        bytes: &mut &[u8],
+        enrollee: &mut Enrollee<'_, P, N>,
+        vault: &mut V,
+        entropy: &mut impl Entropy,
+    ) -> (Served, &[u8])
+    where
+        P: VerifyP256 + 'static,
+        V: Vault,
+    {
+        let Self { deframer, out } = self;
+        let frame = match deframer.push_some(bytes) {
+            Event::Pending => return (Served::Listened, &[]),
+            Event::Noise { .. } => return (Served::Noise, &[]),
             Event::Frame(frame) => frame,
         };
         let header = Header { kind: Kind::Answer, ..frame.header };
         let Some(answer) = enrollee.handle(&frame, vault, entropy) else {
-            return Ok(Served::Noise);
+            return (Served::Noise, &[]);
         };
         let refusal = match answer {
             Answer::Refused(refusal) => Some(refusal),
             _ => None,
         };
         // LIMITS was checked at compile time to hold every answer.
-        if let Ok(len) = encode_frame(header, &answer, &mut self.out)
-            && let Some(bytes) = self.out.get(..len)
-        {
-            serial.write_all(bytes)?;
-            serial.flush()?;
-        }
-        Ok(Served::Answered { refusal })
+        let len = encode_frame(header, &answer, out).unwrap_or_default();
+        (Served::Answered { refusal }, out.get(..len).unwrap_or_default())
     }
 }

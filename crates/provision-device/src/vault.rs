@@ -125,6 +125,7 @@ impl<T: Vault + ?Sized> Vault for &mut T {
 
 /// Why a vault did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum VaultFault {
     /// No key could be made: the entropy source cannot vouch for its output.
     NoEntropy,

@@ -38,7 +38,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use certificates::Unreadable;
 mod certificates;
 mod fault;
 mod ledger;
@@ -49,7 +48,7 @@ mod sqlite;
 
 pub use certificates::{
     CertificateRecord, Certificates, CrlRecord, RecordCertificateError, RevocationRecord,
-    RevokeError, Which,
+    RevokeError, Unreadable, Which,
 };
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,

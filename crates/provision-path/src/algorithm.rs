@@ -7,8 +7,7 @@ use core::{
 };
 
 use pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
-use provision_csr::{PublicKey, Signature, VerifyP256};
-use sha2_device::{Digest, Sha256};
+use provision_csr::{PublicKey, Signature, VerifyP256, sha256};
 
 /// Most signatures checked in one validation. An honest path of [`ISSUERS_MAX`](crate::ISSUERS_MAX)
 /// issuers needs one more than that; webpki alone would check a hundred, which is half a minute on
@@ -52,7 +51,7 @@ impl<V: VerifyP256> EcdsaP256Sha256<V> {
     fn check(public_key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
         let public = PublicKey::from_sec1_slice(public_key).ok()?;
         let signature = Signature::from_der(signature).ok()?;
-        V::verify_digest(&public, &Sha256::digest(message).into(), &signature).ok()
+        V::verify_digest(&public, &sha256(message), &signature).ok()
     }
 }
 

@@ -20,6 +20,7 @@ pub fn check_server_anchor(anchor_der: &[u8]) -> Result<(), AnchorFault> {
 
 /// Why a certificate is no trust anchor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum AnchorFault {
     /// Not an X.509 certificate in DER.
     Unreadable,

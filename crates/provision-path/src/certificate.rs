@@ -23,8 +23,7 @@ pub(crate) struct Certificate<'a> {
     pub(crate) signature: &'a [u8],
     algorithm: &'a [u8],
     pub(crate) issuer: &'a [u8],
-    pub(crate) not_before: UnixSeconds,
-    pub(crate) not_after: UnixSeconds,
+    validity: Reader<'a>,
     pub(crate) subject: &'a [u8],
     public_key_info: &'a [u8],
     extensions: Reader<'a>,
@@ -45,9 +44,7 @@ impl<'a> Certificate<'a> {
         // Once outside the signature, once inside: they must agree (section 4.1.1.2).
         let algorithm_again = tbs.expect(SEQUENCE)?;
         let issuer = tbs.expect(SEQUENCE)?;
-        let mut validity = Reader::new(tbs.expect(SEQUENCE)?);
-        let not_before = time::parse(validity.next()?)?;
-        let not_after = time::parse(validity.next()?)?;
+        let validity = Reader::new(tbs.expect(SEQUENCE)?);
         let subject = tbs.expect(SEQUENCE)?;
         let public_key_info = tbs.expect(SEQUENCE)?;
         let extensions = if tbs.is_finished() {
@@ -60,17 +57,28 @@ impl<'a> Certificate<'a> {
         if !whole || version != V3 || algorithm != algorithm_again {
             return None;
         }
-        Some(Self {
+        let certificate = Self {
             signed: signed.encoded,
             signature,
             algorithm,
             issuer,
-            not_before,
-            not_after,
+            validity,
             subject,
             public_key_info,
             extensions,
-        })
+        };
+        certificate.validity().map(|_| certificate)
+    }
+
+    /// First and last second of its validity: of a certificate that was parsed, there are always some.
+    ///
+    /// ```text
+    /// Validity ::= SEQUENCE { notBefore Time, notAfter Time }
+    /// ```
+    pub(crate) fn validity(&self) -> Option<(UnixSeconds, UnixSeconds)> {
+        let mut times = self.validity;
+        let (not_before, not_after) = (time::parse(times.next()?)?, time::parse(times.next()?)?);
+        times.is_finished().then_some((not_before, not_after))
     }
 
     /// Whether the signature is ECDSA with SHA-256.

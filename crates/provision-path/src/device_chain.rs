@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use provision_csr::{PublicKey, Signature, VerifyP256};
-use sha2_device::{Digest, Sha256};
+use provision_csr::{PublicKey, Signature, VerifyP256, sha256};
 
 use crate::certificate::{Certificate, KeyUsageBit};
 use crate::{AnchorFault, ISSUERS_MAX, PathFault, UnixSeconds, anchor};
@@ -119,7 +118,8 @@ fn check_validity(
     checked: &Certificate<'_>,
     now: UnixSeconds,
 ) -> Result<(), PathFault> {
-    let Certificate { not_before, not_after, .. } = *checked;
+    let (not_before, not_after) =
+        checked.validity().ok_or(PathFault::Unreadable { certificate })?;
     if now < not_before {
         return Err(PathFault::NotYetValid { certificate, not_before, now });
     }
@@ -138,12 +138,12 @@ fn check_signature<V: VerifyP256>(
     let key = key.ok_or(PathFault::UnsupportedAlgorithm)?;
     let bad = PathFault::BadSignature { certificate };
     let signature = Signature::from_der(signed.signature).map_err(|_| bad)?;
-    let digest = Sha256::digest(signed.signed).into();
-    V::verify_digest(&key, &digest, &signature).map_err(|_| bad)
+    V::verify_digest(&key, &sha256(signed.signed), &signature).map_err(|_| bad)
 }
 
 /// Why a device's chain was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ChainFault {
     /// The leaf carries another key than the device's.

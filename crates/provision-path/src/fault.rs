@@ -6,6 +6,7 @@ use pki_types::UnixTime;
 
 /// Seconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnixSeconds(pub u64);
 
 impl UnixSeconds {
@@ -27,6 +28,7 @@ impl fmt::Display for UnixSeconds {
 /// Why no valid path leads from the leaf to a trust anchor. Certificates are counted from the
 /// leaf, which is 0, in the order they were given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PathFault {
     /// More issuers than are ever looked at.

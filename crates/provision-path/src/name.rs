@@ -46,6 +46,7 @@ impl fmt::Display for ServerName<'_> {
 
 /// The text is neither a DNS name nor an IP address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NotAServerName;
 
 impl fmt::Display for NotAServerName {

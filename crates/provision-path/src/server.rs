@@ -73,6 +73,7 @@ impl ServerKey {
 
 /// Why a server's certificate was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ServerFault {
     /// More trust anchors than are ever looked at.

@@ -6,7 +6,7 @@ use core::fmt;
 
 use provision_wire::frame::frame_len_max;
 use provision_wire::{
-    ANSWER_LEN_MAX, Answer, Ask, Deframer, Encodable, Event, Header, Kind, encode_frame,
+    ANSWER_LEN_MAX, ASK_LEN_MIN, Answer, Ask, Deframer, Event, Header, Kind, encode_frame,
 };
 
 /// Longest frame taken from a device, in bytes.
@@ -126,7 +126,13 @@ impl Exchange {
     /// Takes one byte off the line. Returns the payload of the answer it completes: one that
     /// decodes, for the question outstanding.
     pub fn receive(&mut self, byte: u8) -> Option<Vec<u8>> {
-        let frame = match self.deframer.push(byte) {
+        self.receive_some(&mut &[byte][..])
+    }
+
+    /// Takes bytes from the front of `bytes`, up to the end of a frame or all of them: as
+    /// [`receive`](Self::receive) does, for who has many at once.
+    pub fn receive_some(&mut self, bytes: &mut &[u8]) -> Option<Vec<u8>> {
+        let frame = match self.deframer.push_some(bytes) {
             Event::Pending => return None,
             Event::Noise { .. } => {
                 self.passed_over.noise = self.passed_over.noise.saturating_add(1);
@@ -173,18 +179,16 @@ impl Exchange {
     }
 }
 
-fn to_frame(header: Header, message: &impl Encodable) -> Vec<u8> {
-    let mut room = 256;
-    loop {
-        let mut out = vec![0; room];
-        match encode_frame(header, message, &mut out) {
-            Ok(len) => {
-                out.truncate(len);
-                return out;
-            }
-            Err(_) => room *= 2,
-        }
-    }
+fn to_frame(header: Header, ask: &Ask<'_>) -> Vec<u8> {
+    let piece_len = match ask {
+        Ask::Put { bytes, .. } => bytes.len(),
+        _ => 0,
+    };
+    let mut out = vec![0; frame_len_max(ASK_LEN_MIN + piece_len)];
+    // Every ask but `Put` fits into ASK_LEN_MIN, and what is around its piece does.
+    let len = encode_frame(header, ask, &mut out).unwrap_or_default();
+    out.truncate(len);
+    out
 }
 
 /// A question that was not answered.

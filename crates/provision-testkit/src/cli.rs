@@ -108,19 +108,35 @@ pub fn built_program() -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::other("cargo build names no program `provision`"))
 }
 
-/// The image of the whole example firmware: the file that `PROVISION_FIRMWARE` names, or what
-/// `cargo xtask firmware` makes now.
+/// The image of the whole example firmware, for the board it is meant for where none is named.
 ///
 /// # Errors
 ///
 /// It cannot be built.
 pub fn built_firmware() -> io::Result<PathBuf> {
-    if let Some(path) = env::var_os("PROVISION_FIRMWARE") {
+    built_firmware_for("mps2-an386")
+}
+
+/// A board's image with the most in it: the file that [`firmware_variable`] names, or what
+/// `cargo xtask firmware --board` makes now.
+///
+/// # Errors
+///
+/// It cannot be built.
+pub fn built_firmware_for(board: &str) -> io::Result<PathBuf> {
+    if let Some(path) = env::var_os(firmware_variable(board)) {
         return Ok(path.into());
     }
-    let printed = cargo(&["xtask", "firmware"])?;
-    let whole = printed.lines().next().map(PathBuf::from);
-    whole.ok_or_else(|| io::Error::other("cargo xtask firmware names no image"))
+    let printed = cargo(&["xtask", "firmware", "--board", board])?;
+    let first = printed.lines().next().map(PathBuf::from);
+    first.ok_or_else(|| io::Error::other("cargo xtask firmware names no image"))
+}
+
+/// The environment variable that says where a board's image is: `PROVISION_FIRMWARE_RISCV32_VIRT`
+/// for `riscv32-virt`.
+#[must_use]
+pub fn firmware_variable(board: &str) -> String {
+    format!("PROVISION_FIRMWARE_{}", board.to_uppercase().replace('-', "_"))
 }
 
 fn cargo(arguments: &[&str]) -> io::Result<String> {

@@ -1,5 +1,6 @@
 //! NOR flash in memory whose power can be cut at any operation.
 
+use core::cmp::Ordering;
 use core::ops::Range;
 
 use embedded_storage::nor_flash::{
@@ -46,6 +47,8 @@ pub struct PowerCutFlash<const WRITE: usize, const ERASE: usize> {
     powered: bool,
     cut: Option<Cut>,
     random: Random,
+    operations: usize,
+    keeps_journal: bool,
     journal: Vec<Operation>,
 }
 
@@ -62,6 +65,8 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
             powered: true,
             cut: None,
             random: Random(0),
+            operations: 0,
+            keeps_journal: true,
             journal: Vec::new(),
         }
     }
@@ -78,6 +83,14 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
         flash.bytes.copy_from_slice(content);
         flash.erased.fill(false);
         flash
+    }
+
+    /// The same, without a journal of what was written: for those who write a great deal.
+    #[must_use]
+    pub fn without_journal(mut self) -> Self {
+        self.keeps_journal = false;
+        self.journal.clear();
+        self
     }
 
     /// Plans the next cut, in place of one planned before.
@@ -105,7 +118,7 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     /// the number of the next one.
     #[must_use]
     pub fn operations(&self) -> usize {
-        self.journal.len()
+        self.operations
     }
 
     /// Every write and erase since the beginning, in order, the interrupted ones included.
@@ -117,6 +130,7 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     /// Counts from 0 again, and drops a planned cut.
     pub fn forget_journal(&mut self) {
         self.journal.clear();
+        self.operations = 0;
         self.cut = None;
     }
 
@@ -148,12 +162,15 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     }
 
     /// Whether the operation about to be done goes through, not at all, or halfway.
-    fn begin(&mut self, operation: Operation) -> Result<Outcome, FlashFault> {
+    fn begin(&mut self, operation: impl FnOnce() -> Operation) -> Result<Outcome, FlashFault> {
         if !self.powered {
             return Err(FlashFault::PowerCut);
         }
-        let number = self.journal.len();
-        self.journal.push(operation);
+        let number = self.operations;
+        self.operations += 1;
+        if self.keeps_journal {
+            self.journal.push(operation());
+        }
         let Some(Cut { moment, .. }) = self.cut.take_if(|cut| cut.operation == number) else {
             return Ok(Outcome::Done);
         };
@@ -163,7 +180,11 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
             Moment::After => Outcome::Done,
             Moment::Inside { seed } => {
                 self.random = Random(seed);
-                Outcome::Halfway
+                Outcome::Halfway { at: None }
+            }
+            Moment::Torn { at, how } => {
+                self.random = Random((number as u64) << 32 | at as u64);
+                Outcome::Halfway { at: Some((at, how)) }
             }
         })
     }
@@ -173,24 +194,23 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     }
 
     /// Interrupts what would have made these bytes `target`.
-    fn leave_unsettled(&mut self, offset: usize, target: &[u8]) {
-        let kind = Interrupted::draw(&mut self.random);
+    fn leave_unsettled(&mut self, offset: usize, target: &[u8], kind: Torn) {
         for (at, target) in (offset..).zip(target) {
             let old = self.bytes[at];
             let (value, unsettled) = match kind {
-                Interrupted::Untouched => (old, 0),
-                Interrupted::LooksUndone => (old, old ^ target),
-                Interrupted::LooksDone => (*target, old ^ target),
-                Interrupted::SomeBits => {
+                Torn::Untouched => (old, 0),
+                Torn::LooksUndone => (old, old ^ target),
+                Torn::LooksDone => (*target, old ^ target),
+                Torn::SomeBits => {
                     let some = self.random.byte() & (old ^ target);
                     (old ^ some, old ^ target)
                 }
-                Interrupted::Anything => (self.random.byte(), 0xff),
+                Torn::Anything => (self.random.byte(), 0xff),
             };
             self.bytes[at] = value;
             self.unsettled[at] |= unsettled;
         }
-        if !matches!(kind, Interrupted::Untouched) {
+        if kind != Torn::Untouched {
             self.mark(offset..offset + target.len(), false);
         }
     }
@@ -248,7 +268,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for PowerCutFlash<WRITE, E
         self.check(start, len, ERASE)?;
 
         let blank = [0xff; ERASE];
-        match self.begin(Operation::Erase { from, to })? {
+        match self.begin(|| Operation::Erase { from, to })? {
             Outcome::Nothing => {}
             Outcome::Done => {
                 for page in (start..end).step_by(ERASE) {
@@ -257,13 +277,26 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for PowerCutFlash<WRITE, E
                 self.mark(start..end, true);
             }
             // Drivers choose the order of pages: each may be in any state.
-            Outcome::Halfway => {
+            Outcome::Halfway { at: None } => {
                 for page in (start..end).step_by(ERASE) {
                     if self.random.one_in(3) {
                         self.settle(page, &blank);
                         self.mark(page..page + ERASE, true);
                     } else {
-                        self.leave_unsettled(page, &blank);
+                        let kind = Torn::draw(&mut self.random);
+                        self.leave_unsettled(page, &blank, kind);
+                    }
+                }
+            }
+            Outcome::Halfway { at: Some((torn, how)) } => {
+                for (number, page) in (start..end).step_by(ERASE).enumerate() {
+                    match number.cmp(&torn) {
+                        Ordering::Less => {
+                            self.settle(page, &blank);
+                            self.mark(page..page + ERASE, true);
+                        }
+                        Ordering::Equal => self.leave_unsettled(page, &blank, how),
+                        Ordering::Greater => {}
                     }
                 }
             }
@@ -280,21 +313,24 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for PowerCutFlash<WRITE, E
             return Err(FlashFault::NotErased { offset: unit * WRITE });
         }
 
-        match self.begin(Operation::Write { offset, bytes: bytes.to_vec() })? {
+        match self.begin(|| Operation::Write { offset, bytes: bytes.to_vec() })? {
             Outcome::Nothing => {}
             Outcome::Done => {
                 self.settle(start, bytes);
                 self.mark(start..start + bytes.len(), false);
             }
             // Units are programmed in order; the cut falls into one of them.
-            Outcome::Halfway => {
-                let torn = self.random.below(units.len().max(1));
+            Outcome::Halfway { at } => {
+                let (torn, how) = at.unwrap_or_else(|| {
+                    let torn = self.random.below(units.len().max(1));
+                    (torn, Torn::draw(&mut self.random))
+                });
                 for (number, (unit, target)) in units.zip(bytes.chunks(WRITE)).enumerate() {
                     if number < torn {
                         self.settle(unit * WRITE, target);
                         self.mark(unit * WRITE..(unit + 1) * WRITE, false);
                     } else if number == torn {
-                        self.leave_unsettled(unit * WRITE, target);
+                        self.leave_unsettled(unit * WRITE, target, how);
                     }
                 }
             }
@@ -321,6 +357,14 @@ pub enum Moment {
     Inside {
         /// What it has done is drawn from this.
         seed: u64,
+    },
+    /// It has done so many units of a write, or pages of an erase, in order; the one after them is
+    /// torn. If there are not so many, it has done everything.
+    Torn {
+        /// Which.
+        at: usize,
+        /// What became of it.
+        how: Torn,
     },
     /// It has done everything, but never answered.
     After,
@@ -390,21 +434,33 @@ impl NorFlashError for FlashFault {
 
 enum Outcome {
     Nothing,
-    Halfway,
+    Halfway {
+        /// Where and how, if that is not to be drawn.
+        at: Option<(usize, Torn)>,
+    },
     Done,
 }
 
 /// What an interrupted operation did to one unit or page.
-#[derive(Clone, Copy)]
-enum Interrupted {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Torn {
+    /// Nothing: it had not come to it.
     Untouched,
+    /// It reads as before, for now.
     LooksUndone,
+    /// It reads as meant, for now.
     LooksDone,
+    /// Some of the bits that were to change have.
     SomeBits,
+    /// Any bit may read as anything.
     Anything,
 }
 
-impl Interrupted {
+impl Torn {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Untouched, Self::LooksUndone, Self::LooksDone, Self::SomeBits, Self::Anything];
+
     fn draw(random: &mut Random) -> Self {
         match random.below(5) {
             0 => Self::Untouched,

@@ -21,11 +21,14 @@
 //! # }
 //! ```
 //!
+//! [`InProcessServer`] is the same without a socket: the client's reads make it play.
+//!
 //! One connection per server. It knows one cipher suite (AES-128-GCM with SHA-256) and one group
 //! (P-256): what the device speaks.
 
 mod client_hello;
 mod connection;
+mod in_process;
 mod key_schedule;
 mod messages;
 mod script;
@@ -38,6 +41,7 @@ use std::{
     thread::JoinHandle,
 };
 
+pub use in_process::InProcessServer;
 pub use messages::alert;
 pub use script::{Script, Step};
 pub use seen::Seen;
@@ -87,7 +91,7 @@ impl HostileServer {
         let listener = TcpListener::bind(bind)?;
         let address = listener.local_addr()?;
         let connection = std::thread::spawn(move || match listener.accept() {
-            Ok((socket, _)) => connection::serve(&socket, &credentials, script),
+            Ok((socket, _)) => connection::serve(&socket, credentials, script),
             Err(_) => Seen::default(),
         });
         Ok(Self { address, connection })

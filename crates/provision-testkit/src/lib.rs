@@ -4,12 +4,19 @@
 //!   flash            NOR flash in memory whose power can be cut at any operation
 //!   device           a simulated device: the real Line, Enrollee and FlashVault over that flash
 //!   faulty_line      loses, repeats and corrupts bytes, and lets logs talk into them
-//!   planted          bugs put into a device on purpose
+//!   planted          bugs put in on purpose: device, vault, station, ledger, issuer
 //!   impostor         devices that lie
+//!   toy_p256         keys and signatures without arithmetic, where a million are made
 //!   ca               a CA for tests that are not about it
 //!   cli              the `provision` program, called as a person would
 //!   pty              a serial port with one of these behind it, for the real CLI
-//!   simulation       whole enrollments from a seed: device, line, station, issuer, ledger
+//!   tap              a serial port or TCP address that keeps what passes
+//!   simulation       whole enrollments from a seed: device, line, station, issuer, ledger, intruder
+//!   crypto           which P-256 those use: the real one, or toy_p256
+//!   toy              a CA over toy_p256, in real DER
+//!   memory_ledger    the ledger's semantics without a database
+//!   vault_image      what a vault's flash says, read by its documented layout alone
+//!   wiretap          frames as they were sent, for who listens along
 //!   qemu             a firmware image on an emulated board, with its UARTs, flash and network
 //!   scene            a factory and a cloud on one machine: the program, nginx, emulated devices
 //!   servers          nginx, mosquitto and openssl, started on loopback
@@ -23,12 +30,14 @@ extern crate alloc;
 
 pub mod ca;
 pub mod cli;
+pub mod crypto;
 pub mod device;
 pub mod faulty_line;
 pub mod flash;
 pub mod hostile_server;
 #[cfg(unix)]
 pub mod impostor;
+pub mod memory_ledger;
 pub mod pki;
 pub mod planted;
 #[cfg(unix)]
@@ -41,4 +50,10 @@ pub mod scene;
 #[cfg(unix)]
 pub mod servers;
 pub mod simulation;
+#[cfg(unix)]
+pub mod tap;
 pub mod tcp;
+pub mod toy;
+pub mod toy_p256;
+pub mod vault_image;
+pub mod wiretap;

@@ -2,14 +2,21 @@
 //! flash that outlives it, and a network that reaches one host and nothing else.
 //!
 //! ```text
-//!    test ──── Machine ──start──► Emulator ──┬── line_port()   /dev/pts/N: the second serial port
-//!                                            ├── log()         the first serial port, line by line
+//!    test ──── Machine ──start──► Emulator ──┬── line_port()   /dev/pts/N: the line
+//!                                            ├── log()         what the firmware logs, line by line
 //!                                            ├── kill()        power is cut, now
 //!                                            └── shutdown(), wait_exit()
 //! ```
 //!
-//! Any firmware can be tested with it that keeps to the board's two conventions: the first serial port is
-//! the log, the second the line.
+//! Any firmware can be tested with it that keeps to its board's conventions:
+//!
+//! | | [`mps2_an386`](Machine::mps2_an386) | [`microbit`](Machine::microbit) | [`riscv32_virt`](Machine::riscv32_virt) |
+//! |---|---|---|---|
+//! | line | second serial port | the serial port | the serial port |
+//! | log | first serial port | semihosting | semihosting |
+//! | flash | RAM that is the flash file | 8 pages, saved when the board is stopped | flash chip that writes the flash file |
+//! | serial number | semihosting | the page behind | semihosting |
+//! | network | LAN9118 | none | virtio |
 //!
 //! # Example
 //!
@@ -46,16 +53,21 @@
 //!   sent before is lost, and the first answer can be a second late: the host speaks first, and repeats.
 //! - While nobody reads the line, QEMU throws away what the firmware sends; while the firmware does not
 //!   read, QEMU holds back what the host sends. No byte is lost otherwise.
-//! - The flash file is mapped, not written: what the firmware stored is in it at any moment, however the emulator
-//!   ended. Not so if the *host's* power is cut.
+//! - What the firmware stored is in the flash file at any moment, however the emulator ended: the file is mapped, or
+//!   written at each operation. Not so if the *host's* power is cut; and the micro:bit's is saved by
+//!   [`kill`](Emulator::kill) and [`shutdown`](Emulator::shutdown) alone.
 //! - Time, files and the command line reach the firmware by semihosting, which is switched on. So the firmware can
 //!   read every file that the test can: run your own images only.
 
+mod board;
+mod bus;
 mod emulator;
 mod error;
 mod flash_file;
+mod image;
 mod log;
 mod machine;
+mod memory;
 mod monitor;
 mod network;
 
@@ -64,7 +76,9 @@ mod tests;
 
 pub use emulator::Emulator;
 pub use error::QemuError;
-pub use flash_file::{FLASH_LEN, create_erased_flash};
+pub use flash_file::create_erased_flash;
+pub use image::Image;
 pub use log::Log;
 pub use machine::Machine;
+pub use memory::Region;
 pub use network::Network;

@@ -73,14 +73,19 @@ impl Scene {
         &self.cloud
     }
 
-    /// An emulated device with this firmware, serial and flash, on the cloud's network.
+    /// An emulated Cortex-M4 with this firmware, serial and flash, on the cloud's network.
     #[must_use]
     pub fn device(&self, firmware: &Path, serial: &str, flash: &Path) -> Machine {
-        Machine::mps2_an386()
+        self.connected(Machine::mps2_an386())
             .firmware(firmware)
             .flash_file(flash)
-            .network(Network::restricted_to(CLOUD, self.cloud.address()))
-            .arg(format!("device-serial={serial}"))
+            .device_serial(serial)
+    }
+
+    /// Any device, on the cloud's network.
+    #[must_use]
+    pub fn connected(&self, device: Machine) -> Machine {
+        device.network(Network::restricted_to(CLOUD, self.cloud.address()))
     }
 
     /// Runs `provision --port …` for a device that is to connect to the cloud.

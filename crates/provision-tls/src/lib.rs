@@ -56,6 +56,9 @@
 //! }
 //! ```
 //!
+//! With the feature `async` there is `connect_async`, over `embedded-io-async`: the same in every
+//! check, because verifier, filter, cipher and what a record comes to are the same code.
+//!
 //! What it deliberately does not do: names and routes (the transport is the caller's, connected and
 //! with its own timeouts), clocks, and trust in anything that was not handed in.
 #![no_std]
@@ -72,7 +75,11 @@ mod verifier;
 mod watch;
 
 pub use buffers::{Buffers, Records};
+#[cfg(feature = "async")]
+pub use connect::connect_async;
 pub use connect::{ClientIdentity, ConnectError, Endpoint, connect};
 pub use provision_path::{PathFault, ServerFault, ServerName, UnixSeconds};
 pub use record_filter::RecordFault;
+#[cfg(feature = "async")]
+pub use stream::AsyncProvenStream;
 pub use stream::{ProvenStream, StreamError};

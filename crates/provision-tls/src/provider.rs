@@ -3,9 +3,8 @@
 use embedded_tls::{
     Certificate, CryptoProvider, CryptoRng, CryptoRngCore, SignatureScheme, TlsError, TlsVerifier,
 };
-use provision_csr::{DerSignature, Entropy, IdentityKey, NoEntropy, Signature, VerifyP256};
+use provision_csr::{DerSignature, Entropy, IdentityKey, NoEntropy, Signature, VerifyP256, sha256};
 use rand_core06::{Error as RandError, RngCore};
-use sha2_device::{Digest, Sha256};
 use signature_device::{Error as SignatureError, SignerMut};
 
 use crate::{
@@ -73,7 +72,7 @@ struct HandshakeSigner<'a, K> {
 impl<K: IdentityKey> SignerMut<DerSignature> for HandshakeSigner<'_, K> {
     fn try_sign(&mut self, message: &[u8]) -> Result<DerSignature, SignatureError> {
         self.key
-            .sign_digest(&Sha256::digest(message).into())
+            .sign_digest(&sha256(message))
             .map(|signature| signature.to_der())
             .map_err(|_| SignatureError::new())
     }

@@ -4,9 +4,9 @@ use embedded_tls::{
     CertificateEntryRef, CertificateRef, CertificateVerifyRef, SignatureScheme, TlsCipherSuite,
     TlsError, TlsVerifier,
 };
-use provision_csr::{Signature, VerifyP256};
+use provision_csr::{Sha256, Signature, VerifyP256};
 use provision_path::{ISSUERS_MAX, PathFault, ServerKey, UnixSeconds, check_server};
-use sha2_device::{Digest, Sha256};
+use sha2_device::Digest;
 
 use crate::{
     ConnectError, Endpoint,
@@ -73,14 +73,14 @@ impl<'a, V: VerifyP256> ServerVerifier<'a, V> {
             });
         }
         // RFC 8446 section 4.4.3.
-        let digest = Sha256::new()
-            .chain_update([0x20; 64])
-            .chain_update(b"TLS 1.3, server CertificateVerify\x00")
-            .chain_update(transcript_sha256)
-            .finalize();
+        let mut hash = Sha256::new();
+        hash.update(&[0x20; 64]);
+        hash.update(b"TLS 1.3, server CertificateVerify\x00");
+        hash.update(transcript_sha256);
+        let digest = hash.finish();
         Signature::from_der(message.signature)
             .ok()
-            .and_then(|signature| key.verify::<V>(&digest.into(), &signature).ok())
+            .and_then(|signature| key.verify::<V>(&digest, &signature).ok())
             .ok_or(ConnectError::WrongHandshakeSignature)
     }
 

@@ -13,6 +13,17 @@ pub(crate) struct Watch {
     stage: Cell<Stage>,
     proof: Cell<Proof>,
     stop: Cell<Option<Stop>>,
+    #[cfg(feature = "async")]
+    resumption: Resumption,
+}
+
+/// Whether and where a read was dropped before it was done.
+#[cfg(feature = "async")]
+struct Resumption {
+    /// A part of a record's body was taken, and the rest was not.
+    within_body: Cell<bool>,
+    /// The reader begins anew with the record that it had begun.
+    again: Cell<bool>,
 }
 
 /// How far the conversation is: which records may come, and which may go.
@@ -59,6 +70,8 @@ impl Watch {
             stage: Cell::new(Stage::ClientHello),
             proof: Cell::new(Proof::Nothing),
             stop: Cell::new(None),
+            #[cfg(feature = "async")]
+            resumption: Resumption { within_body: Cell::new(false), again: Cell::new(false) },
         }
     }
 
@@ -91,5 +104,24 @@ impl Watch {
 
     pub(crate) fn stopped(&self) -> Option<Stop> {
         self.stop.get()
+    }
+}
+
+#[cfg(feature = "async")]
+impl Watch {
+    /// The filter tells where its reader is.
+    pub(crate) fn note_within_body(&self, within: bool) {
+        self.resumption.within_body.set(within);
+    }
+
+    /// A read was dropped. Whether the next may begin anew: a body that was taken in part is lost.
+    pub(crate) fn take_up_again(&self) -> bool {
+        self.resumption.again.set(true);
+        !self.resumption.within_body.get()
+    }
+
+    /// Tells the filter once.
+    pub(crate) fn takes_up_again(&self) -> bool {
+        self.resumption.again.replace(false)
     }
 }

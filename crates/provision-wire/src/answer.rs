@@ -1,9 +1,6 @@
 //! What the device answers.
 
-use minicbor::encode::{Encoder, Write};
-
-use crate::ask::{one_field, placed_bytes};
-use crate::cbor::{Encodable, Encoded, Message, MessageFault, fixed};
+use crate::cbor::{Encodable, Encoder, Message, MessageFault, Sink};
 use crate::{DeviceSerial, Refusal, Stage};
 
 /// What a device says of itself.
@@ -77,96 +74,37 @@ impl<'a> Answer<'a> {
     ///
     /// [`MessageFault`]: it is not one, or one of a newer version.
     pub fn decode(payload: &'a [u8]) -> Result<Self, MessageFault> {
-        let message = Message::open(payload)?;
-        let malformed = MessageFault::Malformed { at: payload.len() };
-        match message.kind {
-            1 => {
-                let (mut version, mut device, mut stage) = (None, None, None);
-                let (mut ask_len_max, mut delivery_len_max) = (None, None);
-                message.read_fields(|key, d| {
-                    match key {
-                        1 => version = Some(d.u32()?),
-                        2 => device = DeviceSerial::new(d.str()?).ok(),
-                        3 => stage = Stage::from_code(d.u32()?),
-                        4 => ask_len_max = Some(d.u32()?),
-                        5 => delivery_len_max = Some(d.u32()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                match (version, device, stage, ask_len_max, delivery_len_max) {
-                    (
-                        Some(version),
-                        Some(device),
-                        Some(stage),
-                        Some(ask_len_max),
-                        Some(delivery_len_max),
-                    ) => Ok(Self::Hello(Hello {
-                        version,
-                        device,
-                        stage,
-                        ask_len_max,
-                        delivery_len_max,
-                    })),
-                    _ => Err(malformed),
-                }
+        let message = Message::decode(payload, KIND_MAX)?;
+        Self::of(&message).ok_or(MessageFault::Malformed { at: payload.len() })
+    }
+
+    /// `None` if a field is missing, or is not what it should be.
+    fn of(message: &Message<'a>) -> Option<Self> {
+        Some(match message.kind {
+            1 => Self::Hello(Hello {
+                version: message.uint(1)?,
+                device: DeviceSerial::new(message.text(2)?).ok()?,
+                stage: Stage::from_code(message.uint(3)?)?,
+                ask_len_max: message.uint(4)?,
+                delivery_len_max: message.uint(5)?,
+            }),
+            2 => Self::Key { public: message.fixed(1)? },
+            3 => Self::Csr { len: message.uint(1)?, csr_sha256: message.fixed(2)? },
+            4 => Self::Chunk { offset: message.uint(1)?, bytes: message.bytes(2)? },
+            5 => Self::Stored { have: message.uint(1)? },
+            6 => Self::Committed { delivery_sha256: message.fixed(1)? },
+            7 => Self::Proof {
+                signature: message.fixed(1)?,
+                leaf_sha256: message.fixed(2)?,
+                delivery_sha256: message.fixed(3)?,
+            },
+            8 => Self::Sealed,
+            KIND_MAX => {
+                let facts = [message.uint(2), message.uint(3)];
+                Self::Refused(Refusal::from_code(message.uint(1)?, facts))
             }
-            2 => one_field(message, fixed).map(|public| Self::Key { public }),
-            3 => {
-                let (mut len, mut digest) = (None, None);
-                message.read_fields(|key, d| {
-                    match key {
-                        1 => len = Some(d.u32()?),
-                        2 => digest = Some(fixed(d)?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                match (len, digest) {
-                    (Some(len), Some(csr_sha256)) => Ok(Self::Csr { len, csr_sha256 }),
-                    _ => Err(malformed),
-                }
-            }
-            4 => placed_bytes(message).map(|(offset, bytes)| Self::Chunk { offset, bytes }),
-            5 => one_field(message, |d| d.u32()).map(|have| Self::Stored { have }),
-            6 => {
-                one_field(message, fixed).map(|delivery_sha256| Self::Committed { delivery_sha256 })
-            }
-            7 => {
-                let (mut signature, mut leaf, mut delivery) = (None, None, None);
-                message.read_fields(|key, d| {
-                    match key {
-                        1 => signature = Some(fixed(d)?),
-                        2 => leaf = Some(fixed(d)?),
-                        3 => delivery = Some(fixed(d)?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                match (signature, leaf, delivery) {
-                    (Some(signature), Some(leaf_sha256), Some(delivery_sha256)) => {
-                        Ok(Self::Proof { signature, leaf_sha256, delivery_sha256 })
-                    }
-                    _ => Err(malformed),
-                }
-            }
-            8 => message.read_fields(|_, _| Ok(false)).map(|()| Self::Sealed),
-            9 => {
-                let (mut code, mut facts) = (None, [None; 2]);
-                message.read_fields(|key, d| {
-                    match key {
-                        1 => code = Some(d.u32()?),
-                        2 => facts[0] = Some(d.u32()?),
-                        3 => facts[1] = Some(d.u32()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                let code = code.ok_or(malformed)?;
-                Ok(Self::Refused(Refusal::from_code(code, facts)))
-            }
-            kind => Err(MessageFault::UnknownKind { kind }),
-        }
+            _ => return None,
+        })
     }
 
     /// The answer's name, for people.
@@ -187,45 +125,59 @@ impl<'a> Answer<'a> {
 }
 
 impl Encodable for Answer<'_> {
-    fn encode_to<W: Write>(&self, e: &mut Encoder<W>) -> Encoded<W::Error> {
-        e.array(2)?;
+    fn encode_to<S: Sink>(&self, to: &mut Encoder<S>) {
         match self {
             Self::Hello(hello) => {
-                e.u32(1)?.map(5)?;
-                e.u32(1)?.u32(hello.version)?;
-                e.u32(2)?.str(hello.device.as_str())?;
-                e.u32(3)?.u32(hello.stage.code())?;
-                e.u32(4)?.u32(hello.ask_len_max)?;
-                e.u32(5)?.u32(hello.delivery_len_max)?.ok()
+                to.message(1, 5);
+                to.uint_field(1, hello.version);
+                to.text_field(2, hello.device.as_str());
+                to.uint_field(3, hello.stage.code());
+                to.uint_field(4, hello.ask_len_max);
+                to.uint_field(5, hello.delivery_len_max);
             }
-            Self::Key { public } => e.u32(2)?.map(1)?.u32(1)?.bytes(public)?.ok(),
+            Self::Key { public } => {
+                to.message(2, 1);
+                to.bytes_field(1, public);
+            }
             Self::Csr { len, csr_sha256 } => {
-                e.u32(3)?.map(2)?.u32(1)?.u32(*len)?.u32(2)?.bytes(csr_sha256)?.ok()
+                to.message(3, 2);
+                to.uint_field(1, *len);
+                to.bytes_field(2, csr_sha256);
             }
             Self::Chunk { offset, bytes } => {
-                e.u32(4)?.map(2)?.u32(1)?.u32(*offset)?.u32(2)?.bytes(bytes)?.ok()
+                to.message(4, 2);
+                to.uint_field(1, *offset);
+                to.bytes_field(2, bytes);
             }
-            Self::Stored { have } => e.u32(5)?.map(1)?.u32(1)?.u32(*have)?.ok(),
+            Self::Stored { have } => {
+                to.message(5, 1);
+                to.uint_field(1, *have);
+            }
             Self::Committed { delivery_sha256 } => {
-                e.u32(6)?.map(1)?.u32(1)?.bytes(delivery_sha256)?.ok()
+                to.message(6, 1);
+                to.bytes_field(1, delivery_sha256);
             }
             Self::Proof { signature, leaf_sha256, delivery_sha256 } => {
-                e.u32(7)?.map(3)?;
-                e.u32(1)?.bytes(signature)?;
-                e.u32(2)?.bytes(leaf_sha256)?;
-                e.u32(3)?.bytes(delivery_sha256)?.ok()
+                to.message(7, 3);
+                to.bytes_field(1, signature);
+                to.bytes_field(2, leaf_sha256);
+                to.bytes_field(3, delivery_sha256);
             }
-            Self::Sealed => e.u32(8)?.map(0)?.ok(),
+            Self::Sealed => to.message(8, 0),
             Self::Refused(refusal) => {
                 let (code, facts) = refusal.to_code();
-                let known = facts.iter().flatten().count() as u64;
-                e.u32(9)?.map(known.saturating_add(1))?;
-                e.u32(1)?.u32(code)?;
-                for (key, fact) in (2..).zip(facts).filter_map(|(k, f)| f.map(|f| (k, f))) {
-                    e.u32(key)?.u32(fact)?;
+                let known = facts.iter().flatten().count() as u32;
+                to.message(KIND_MAX, known.saturating_add(1));
+                to.uint_field(1, code);
+                for (key, fact) in (2..).zip(facts) {
+                    if let Some(fact) = fact {
+                        to.uint_field(key, fact);
+                    }
                 }
-                Ok(())
             }
         }
     }
 }
+
+/// The last of the kinds above.
+const KIND_MAX: u32 = 9;

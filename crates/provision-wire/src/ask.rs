@@ -1,12 +1,11 @@
 //! What the station asks.
 
-use minicbor::encode::{Encoder, Write};
-
-use crate::cbor::{Encodable, Encoded, Message, MessageFault, fixed};
+use crate::cbor::{Encodable, Encoder, Message, MessageFault, Sink};
 use crate::{CHALLENGE_LEN, VERSION, VERSION_MIN};
 
 /// The protocol versions a station speaks, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct VersionRange {
     /// Oldest.
     pub min: u32,
@@ -74,37 +73,26 @@ impl<'a> Ask<'a> {
     ///
     /// [`MessageFault`]: it is not one, or one of a newer version.
     pub fn decode(payload: &'a [u8]) -> Result<Self, MessageFault> {
-        let message = Message::open(payload)?;
-        let kind = message.kind;
-        let malformed = MessageFault::Malformed { at: payload.len() };
-        // Each arm names its fields once; what is missing in the end makes the ask malformed.
-        match kind {
+        let message = Message::decode(payload, KIND_MAX)?;
+        Self::of(&message).ok_or(MessageFault::Malformed { at: payload.len() })
+    }
+
+    /// `None` if a field is missing, or is not what it should be.
+    fn of(message: &Message<'a>) -> Option<Self> {
+        Some(match message.kind {
             1 => {
-                let (mut min, mut max) = (None, None);
-                message.read_fields(|key, d| {
-                    match key {
-                        1 => min = Some(d.u32()?),
-                        2 => max = Some(d.u32()?),
-                        _ => return Ok(false),
-                    }
-                    Ok(true)
-                })?;
-                match (min, max) {
-                    (Some(min), Some(max)) => {
-                        Ok(Self::Hello { versions: VersionRange { min, max } })
-                    }
-                    _ => Err(malformed),
-                }
+                let (min, max) = (message.uint(1)?, message.uint(2)?);
+                Self::Hello { versions: VersionRange { min, max } }
             }
-            2 => message.read_fields(|_, _| Ok(false)).map(|()| Self::Key),
-            3 => one_field(message, fixed).map(|challenge| Self::Csr { challenge }),
-            4 => one_field(message, |d| d.u32()).map(|offset| Self::Read { offset }),
-            5 => placed_bytes(message).map(|(offset, bytes)| Self::Put { offset, bytes }),
-            6 => one_field(message, fixed).map(|delivery_sha256| Self::Commit { delivery_sha256 }),
-            7 => one_field(message, fixed).map(|challenge| Self::Prove { challenge }),
-            8 => message.read_fields(|_, _| Ok(false)).map(|()| Self::Seal),
-            kind => Err(MessageFault::UnknownKind { kind }),
-        }
+            2 => Self::Key,
+            3 => Self::Csr { challenge: message.fixed(1)? },
+            4 => Self::Read { offset: message.uint(1)? },
+            5 => Self::Put { offset: message.uint(1)?, bytes: message.bytes(2)? },
+            6 => Self::Commit { delivery_sha256: message.fixed(1)? },
+            7 => Self::Prove { challenge: message.fixed(1)? },
+            KIND_MAX => Self::Seal,
+            _ => return None,
+        })
     }
 
     /// The ask's name, for people.
@@ -124,53 +112,39 @@ impl<'a> Ask<'a> {
 }
 
 impl Encodable for Ask<'_> {
-    fn encode_to<W: Write>(&self, e: &mut Encoder<W>) -> Encoded<W::Error> {
-        e.array(2)?;
-        match *self {
+    fn encode_to<S: Sink>(&self, to: &mut Encoder<S>) {
+        match self {
             Self::Hello { versions } => {
-                e.u32(1)?.map(2)?.u32(1)?.u32(versions.min)?.u32(2)?.u32(versions.max)?.ok()
+                to.message(1, 2);
+                to.uint_field(1, versions.min);
+                to.uint_field(2, versions.max);
             }
-            Self::Key => e.u32(2)?.map(0)?.ok(),
-            Self::Csr { challenge } => e.u32(3)?.map(1)?.u32(1)?.bytes(&challenge)?.ok(),
-            Self::Read { offset } => e.u32(4)?.map(1)?.u32(1)?.u32(offset)?.ok(),
+            Self::Key => to.message(2, 0),
+            Self::Csr { challenge } => {
+                to.message(3, 1);
+                to.bytes_field(1, challenge);
+            }
+            Self::Read { offset } => {
+                to.message(4, 1);
+                to.uint_field(1, *offset);
+            }
             Self::Put { offset, bytes } => {
-                e.u32(5)?.map(2)?.u32(1)?.u32(offset)?.u32(2)?.bytes(bytes)?.ok()
+                to.message(5, 2);
+                to.uint_field(1, *offset);
+                to.bytes_field(2, bytes);
             }
             Self::Commit { delivery_sha256 } => {
-                e.u32(6)?.map(1)?.u32(1)?.bytes(&delivery_sha256)?.ok()
+                to.message(6, 1);
+                to.bytes_field(1, delivery_sha256);
             }
-            Self::Prove { challenge } => e.u32(7)?.map(1)?.u32(1)?.bytes(&challenge)?.ok(),
-            Self::Seal => e.u32(8)?.map(0)?.ok(),
+            Self::Prove { challenge } => {
+                to.message(7, 1);
+                to.bytes_field(1, challenge);
+            }
+            Self::Seal => to.message(KIND_MAX, 0),
         }
     }
 }
 
-/// Reads a message whose only field has key 1.
-pub(crate) fn one_field<'b, T>(
-    message: Message<'b>,
-    read: impl Fn(&mut minicbor::decode::Decoder<'b>) -> Result<T, minicbor::decode::Error>,
-) -> Result<T, MessageFault> {
-    let mut found = None;
-    message.read_fields(|key, d| {
-        if key != 1 {
-            return Ok(false);
-        }
-        found = Some(read(d)?);
-        Ok(true)
-    })?;
-    found.ok_or(MessageFault::Malformed { at: 0 })
-}
-
-/// Reads a message of an offset (key 1) and the bytes that belong there (key 2).
-pub(crate) fn placed_bytes(message: Message<'_>) -> Result<(u32, &[u8]), MessageFault> {
-    let (mut offset, mut bytes) = (None, None);
-    message.read_fields(|key, d| {
-        match key {
-            1 => offset = Some(d.u32()?),
-            2 => bytes = Some(d.bytes()?),
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    offset.zip(bytes).ok_or(MessageFault::Malformed { at: 0 })
-}
+/// The last of the kinds above.
+const KIND_MAX: u32 = 8;

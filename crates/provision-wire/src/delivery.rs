@@ -1,10 +1,8 @@
 //! What a device is given: one document, sent in pieces, checked as a whole, stored as it came.
 
 use heapless::Vec;
-use minicbor::decode::Decoder;
-use minicbor::encode::{Encoder, Write};
 
-use crate::cbor::{Encodable, Encoded, MessageFault, definite, map_fields};
+use crate::cbor::{Decoder, Encodable, Encoder, MessageFault, Sink};
 
 /// Most certificates in each list of a [`Delivery`].
 pub const LIST_MAX: usize = 4;
@@ -46,96 +44,91 @@ impl<'a> Delivery<'a> {
     /// [`MessageFault::Malformed`] with the byte at which it stopped making sense.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, MessageFault> {
         let mut decoder = Decoder::new(bytes);
-        let delivery = read(&mut decoder);
-        match delivery {
-            Ok(delivery) if decoder.position() == bytes.len() => Ok(delivery),
+        match read(&mut decoder) {
+            Some(delivery) if decoder.is_finished() => Ok(delivery),
             _ => Err(MessageFault::Malformed { at: decoder.position() }),
         }
     }
 }
 
 impl Encodable for Delivery<'_> {
-    fn encode_to<W: Write>(&self, e: &mut Encoder<W>) -> Encoded<W::Error> {
-        e.map(6)?.u32(1)?.bytes(self.leaf)?;
-        e.u32(2)?;
-        write_list(e, &self.issuers)?;
-        e.u32(3)?.bytes(self.device_anchor)?;
-        e.u32(4)?;
-        write_list(e, &self.server_anchors)?;
+    fn encode_to<S: Sink>(&self, to: &mut Encoder<S>) {
+        to.map(6);
+        to.bytes_field(1, self.leaf);
+        to.uint(2);
+        write_list(to, &self.issuers);
+        to.bytes_field(3, self.device_anchor);
+        to.uint(4);
+        write_list(to, &self.server_anchors);
+        to.uint(5);
         let Endpoint { host, port, alpn } = self.endpoint;
-        e.u32(5)?.map(if alpn.is_some() { 3 } else { 2 })?.u32(1)?.str(host)?.u32(2)?.u16(port)?;
+        to.map(if alpn.is_some() { 3 } else { 2 });
+        to.text_field(1, host);
+        to.uint_field(2, u32::from(port));
         if let Some(alpn) = alpn {
-            e.u32(3)?.str(alpn)?;
+            to.text_field(3, alpn);
         }
-        e.u32(6)?.u64(self.time)?.ok()
+        to.uint(6);
+        to.long_uint(self.time);
     }
 }
 
-fn write_list<W: Write>(e: &mut Encoder<W>, list: &[&[u8]]) -> Encoded<W::Error> {
-    e.array(list.len() as u64)?;
+fn write_list<S: Sink>(to: &mut Encoder<S>, list: &[&[u8]]) {
+    // At most LIST_MAX.
+    to.array(list.len() as u32);
     for item in list {
-        e.bytes(item)?;
+        to.bytes(item);
     }
-    Ok(())
 }
 
-fn read<'a>(decoder: &mut Decoder<'a>) -> Result<Delivery<'a>, minicbor::decode::Error> {
-    let wrong = minicbor::decode::Error::message;
-    let fields = definite(decoder.map()?)?;
-    let (mut leaf, mut issuers, mut device_anchor) = (None, None, None);
-    let (mut server_anchors, mut endpoint, mut time) = (None, None, None);
-    map_fields(decoder, fields, &mut |key, d| {
-        match key {
-            1 => leaf = Some(d.bytes()?),
-            2 => issuers = Some(read_list(d)?),
-            3 => device_anchor = Some(d.bytes()?),
-            4 => server_anchors = Some(read_list(d)?),
-            5 => endpoint = Some(read_endpoint(d)?),
-            6 => time = Some(d.u64()?),
-            _ => return Err(minicbor::decode::Error::message("unknown field")),
-        }
-        Ok(true)
-    })?;
-    let delivery = Delivery {
-        leaf: leaf.ok_or(wrong("no leaf"))?,
-        issuers: issuers.ok_or(wrong("no issuers"))?,
-        device_anchor: device_anchor.ok_or(wrong("no device anchor"))?,
-        server_anchors: server_anchors.ok_or(wrong("no server anchors"))?,
-        endpoint: endpoint.ok_or(wrong("no endpoint"))?,
-        time: time.ok_or(wrong("no time"))?,
-    };
-    if delivery.server_anchors.is_empty() {
-        return Err(wrong("no server anchor"));
+/// All fields are there, none is unknown, and keys ascend: so there is one order.
+fn read<'a>(d: &mut Decoder<'a>) -> Option<Delivery<'a>> {
+    if d.map()? != 6 {
+        return None;
     }
-    Ok(delivery)
+    d.key(1)?;
+    let leaf = d.bytes()?;
+    d.key(2)?;
+    let issuers = read_list(d)?;
+    d.key(3)?;
+    let device_anchor = d.bytes()?;
+    d.key(4)?;
+    let server_anchors = read_list(d)?;
+    d.key(5)?;
+    let endpoint = read_endpoint(d)?;
+    d.key(6)?;
+    let time = d.long_uint()?;
+    if server_anchors.is_empty() {
+        return None;
+    }
+    Some(Delivery { leaf, issuers, device_anchor, server_anchors, endpoint, time })
 }
 
-fn read_list<'a>(d: &mut Decoder<'a>) -> Result<Vec<&'a [u8], LIST_MAX>, minicbor::decode::Error> {
+// Not inlined: it is called twice.
+#[inline(never)]
+fn read_list<'a>(d: &mut Decoder<'a>) -> Option<Vec<&'a [u8], LIST_MAX>> {
     let mut list = Vec::new();
-    for _ in 0..definite(d.array()?)? {
-        list.push(d.bytes()?).map_err(|_| minicbor::decode::Error::message("list too long"))?;
+    for _ in 0..d.array()? {
+        list.push(d.bytes()?).ok()?;
     }
-    Ok(list)
+    Some(list)
 }
 
-fn read_endpoint<'a>(d: &mut Decoder<'a>) -> Result<Endpoint<'a>, minicbor::decode::Error> {
-    let wrong = minicbor::decode::Error::message;
-    let fields = definite(d.map()?)?;
-    let (mut host, mut port, mut alpn) = (None, None, None);
-    map_fields(d, fields, &mut |key, d| {
-        match key {
-            1 => host = Some(d.str()?),
-            2 => port = Some(d.u16()?),
-            3 => alpn = Some(d.str()?),
-            _ => return Err(minicbor::decode::Error::message("unknown field")),
+fn read_endpoint<'a>(d: &mut Decoder<'a>) -> Option<Endpoint<'a>> {
+    let fields = d.map()?;
+    d.key(1)?;
+    let host = d.text()?;
+    d.key(2)?;
+    let port = u16::try_from(d.uint()?).ok()?;
+    let alpn = match fields {
+        2 => None,
+        3 => {
+            d.key(3)?;
+            Some(d.text()?)
         }
-        Ok(true)
-    })?;
-    let host = host.ok_or(wrong("no host"))?;
-    let port = port.ok_or(wrong("no port"))?;
-    let fits = |text: &str, max: usize| !text.is_empty() && text.len() <= max;
-    if !fits(host, 253) || port == 0 || alpn.is_some_and(|alpn| !fits(alpn, 32)) {
-        return Err(wrong("endpoint out of range"));
-    }
-    Ok(Endpoint { host, port, alpn })
+        _ => return None,
+    };
+    let fits = |text: &str, max: usize| (1..=max).contains(&text.len());
+    let in_range = fits(host, 253) && port != 0 && alpn.is_none_or(|alpn| fits(alpn, 32));
+    in_range.then_some(Endpoint { host, port, alpn })
 }

@@ -8,11 +8,12 @@
 //! with a zero too, so that whatever a boot loader printed before it is cut off. `kind` tells a
 //! question from an answer, so that a line that echoes is not mistaken for a device.
 
-use cobs::CobsEncoder;
-use crc::{CRC_32_ISO_HDLC, Crc, Digest, NoTable};
-use minicbor::encode::{Encoder, Write};
+use crate::cbor::{DoesNotFit, Encodable, Encoder, Sink};
 
-use crate::cbor::{DoesNotFit, Encodable};
+mod cobs;
+mod crc32;
+
+use crc32::Crc32;
 
 /// Version of the frame's layout; of the messages' see [`VERSION`](crate::VERSION).
 pub const FRAME_VERSION: u8 = 1;
@@ -20,8 +21,6 @@ pub const FRAME_VERSION: u8 = 1;
 /// Bytes of a frame beside its payload, before COBS.
 const HEADER_LEN: usize = 8;
 const CRC_LEN: usize = 4;
-// Without a table: 1 kB of flash for the few kilobytes of a whole enrollment is not worth it.
-const CRC32: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// Length of a buffer that takes any frame with a payload of at most `payload_len` bytes, both
 /// zeros included.
@@ -43,6 +42,7 @@ pub const fn payload_len_max(frame_len: usize) -> usize {
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {
     /// The station.
     Ask,
@@ -52,6 +52,7 @@ pub enum Kind {
 
 /// What stands before the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Header {
     /// Who speaks.
     pub kind: Kind,
@@ -80,42 +81,49 @@ pub fn encode_frame(
     message: &impl Encodable,
     out: &mut [u8],
 ) -> Result<usize, DoesNotFit> {
-    let (first, rest) = out.split_first_mut().ok_or(DoesNotFit)?;
-    *first = 0;
-    let mut writer = FrameWriter { cobs: CobsEncoder::new(rest), crc: CRC32.digest() };
+    *out.first_mut().ok_or(DoesNotFit)? = 0;
+    let mut writer = FrameWriter { cobs: cobs::Encoder::new(out, 1), crc: Crc32::new() };
     let kind = match header.kind {
         Kind::Ask => 0,
         Kind::Answer => 1,
     };
-    writer.write_all(&[FRAME_VERSION, kind])?;
-    writer.write_all(&header.session.to_le_bytes())?;
-    writer.write_all(&header.sequence.to_le_bytes())?;
+    let [s0, s1, s2, s3] = header.session.to_le_bytes();
+    let [q0, q1] = header.sequence.to_le_bytes();
+    writer.put(&[FRAME_VERSION, kind, s0, s1, s2, s3, q0, q1]);
     let mut encoder = Encoder::new(writer);
-    message.encode_to(&mut encoder).map_err(|_| DoesNotFit)?;
-    let FrameWriter { mut cobs, crc } = encoder.into_writer();
-    cobs.push(&crc.finalize().to_le_bytes()).map_err(|_| DoesNotFit)?;
-    let end = cobs.finalize().checked_add(1).ok_or(DoesNotFit)?;
+    message.encode_to(&mut encoder);
+    let FrameWriter { mut cobs, crc } = encoder.into_sink();
+    for byte in crc.finish().to_le_bytes() {
+        cobs.push(byte);
+    }
+    let end = cobs.finish().ok_or(DoesNotFit)?;
     *out.get_mut(end).ok_or(DoesNotFit)? = 0;
     end.checked_add(1).ok_or(DoesNotFit)
 }
 
 /// Encodes and checksums in one pass, so that a device needs no second buffer.
-struct FrameWriter<'a> {
-    cobs: CobsEncoder<'a>,
-    crc: Digest<'static, u32, NoTable>,
+struct FrameWriter<'o> {
+    cobs: cobs::Encoder<'o>,
+    crc: Crc32,
 }
 
-impl Write for FrameWriter<'_> {
-    type Error = DoesNotFit;
-
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
-        self.crc.update(bytes);
-        self.cobs.push(bytes).map_err(|_| DoesNotFit)
+impl Sink for FrameWriter<'_> {
+    // Not inlined: it is called from every item.
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        #[cfg(feature = "crc-table")]
+        self.crc.push_all(bytes);
+        for byte in bytes {
+            #[cfg(not(feature = "crc-table"))]
+            self.crc.push(*byte);
+            self.cobs.push(*byte);
+        }
     }
 }
 
 /// Why bytes between two zeros were no frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Noise {
     /// Longer than any frame this end takes.
     TooLong,
@@ -169,23 +177,39 @@ impl<const N: usize> Deframer<N> {
 
     /// Takes one byte off the line.
     pub fn push(&mut self, byte: u8) -> Event<'_> {
+        self.push_some(&mut &[byte][..])
+    }
+
+    /// Takes bytes from the front of `bytes` until they complete something or are all taken.
+    pub fn push_some(&mut self, bytes: &mut &[u8]) -> Event<'_> {
         if self.done {
             (self.len, self.overrun, self.done) = (0, false, false);
         }
-        if byte != 0 {
-            match self.buffer.get_mut(self.len) {
+        loop {
+            let run = bytes.iter().position(|byte| *byte == 0);
+            let (taken, rest) = bytes.split_at(run.unwrap_or(bytes.len()));
+            let end = self.len.saturating_add(taken.len());
+            match self.buffer.get_mut(self.len..end) {
                 Some(place) => {
-                    *place = byte;
-                    self.len = self.len.saturating_add(1);
+                    place.copy_from_slice(taken);
+                    self.len = end;
                 }
                 None => self.overrun = true,
             }
-            return Event::Pending;
-        }
-        if self.len == 0 {
+            let Some((_zero, rest)) = rest.split_first() else {
+                *bytes = rest;
+                return Event::Pending;
+            };
+            *bytes = rest;
             // Two zeros in a row: the end of one frame and the start of the next.
-            return Event::Pending;
+            if self.len > 0 || self.overrun {
+                return self.end();
+            }
         }
+    }
+
+    /// A zero came, after something.
+    fn end(&mut self) -> Event<'_> {
         self.done = true;
         if self.overrun {
             return Event::Noise { noise: Noise::TooLong, bytes: &[] };
@@ -195,13 +219,11 @@ impl<const N: usize> Deframer<N> {
         };
         // Decoding works in place and destroys what it cannot decode; noise is worth showing as it
         // came, so it is looked at first.
-        let Some(decoded_len) = cobs_len(encoded) else {
+        let decoded_len = cobs::decoded_len(encoded).unwrap_or(0);
+        if decoded_len < HEADER_LEN.saturating_add(CRC_LEN) {
             return Event::Noise { noise: Noise::NoFrame, bytes: encoded };
-        };
-        let decoded = match cobs::decode_in_place(encoded) {
-            Ok(len) if len == decoded_len => encoded.get(..len).unwrap_or(&[]),
-            _ => return Event::Noise { noise: Noise::NoFrame, bytes: encoded },
-        };
+        }
+        let decoded = &*cobs::decode_in_place(encoded);
         match parse(decoded) {
             Ok(frame) => Event::Frame(frame),
             Err(noise) => Event::Noise { noise, bytes: decoded },
@@ -209,29 +231,13 @@ impl<const N: usize> Deframer<N> {
     }
 }
 
-/// Length after decoding, if the chain of COBS codes ends exactly at the end and what it holds is
-/// long enough to be a frame.
-fn cobs_len(encoded: &[u8]) -> Option<usize> {
-    let (mut at, mut decoded) = (0_usize, 0_usize);
-    loop {
-        let code = usize::from(*encoded.get(at)?);
-        at = at.checked_add(code)?;
-        decoded = decoded.checked_add(code.checked_sub(1)?)?;
-        if at == encoded.len() {
-            break;
-        }
-        if code < 0xff {
-            decoded = decoded.checked_add(1)?;
-        }
-    }
-    (decoded >= HEADER_LEN.saturating_add(CRC_LEN)).then_some(decoded)
-}
-
 fn parse(decoded: &[u8]) -> Result<Frame<'_>, Noise> {
     let (body, crc) = decoded.split_last_chunk::<CRC_LEN>().ok_or(Noise::NoFrame)?;
     let (header, payload) = body.split_first_chunk::<HEADER_LEN>().ok_or(Noise::NoFrame)?;
     let &[version, kind, s0, s1, s2, s3, q0, q1] = header;
-    if CRC32.checksum(body) != u32::from_le_bytes(*crc) {
+    let mut expected = Crc32::new();
+    expected.push_all(body);
+    if expected.finish() != u32::from_le_bytes(*crc) {
         return Err(Noise::Damaged);
     }
     if version != FRAME_VERSION {

@@ -55,7 +55,7 @@ pub use ask::{Ask, VersionRange};
 pub use cbor::{DoesNotFit, Encodable, MessageFault};
 pub use delivery::{Delivery, Endpoint, LIST_MAX};
 pub use frame::{Deframer, Event, Frame, Header, Kind, Noise, encode_frame};
-pub use proof::{PROOF_LABEL, proof_message};
+pub use proof::{proof_message, proof_parts};
 pub use refusal::{ChainCause, Refusal};
 pub use serial::{DeviceSerial, DeviceSerialFault};
 pub use stage::Stage;

@@ -6,6 +6,7 @@ use crate::Stage;
 
 /// A refusal with its facts. Whatever was refused changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Refusal {
     /// The ask belongs to a session this device has not opened: say `Hello` first.
     UnknownSession,
@@ -186,6 +187,7 @@ impl fmt::Display for Refusal {
 
 /// Why a certificate of a chain does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ChainCause {
     /// Not an X.509 v3 certificate in DER, or one that breaks a rule of it.
     Unreadable,

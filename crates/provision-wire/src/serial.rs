@@ -60,6 +60,13 @@ impl fmt::Debug for DeviceSerial {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for DeviceSerial {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.as_str());
+    }
+}
+
 impl FromStr for DeviceSerial {
     type Err = DeviceSerialFault;
 
@@ -70,6 +77,7 @@ impl FromStr for DeviceSerial {
 
 /// Why a text is no [`DeviceSerial`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DeviceSerialFault {
     /// There is nothing there.
     Empty,

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Progress of a device, as read off its vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Stage {
     /// No key.
     Blank,

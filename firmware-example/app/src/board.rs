@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use embedded_io::{Read, ReadReady, Write};
 use embedded_storage::nor_flash::NorFlash;
-use provision_csr::{Entropy, SoftwareKey, VerifyP256};
+use provision_csr::{RawEntropy, SoftwareKey, VerifyP256};
 
 /// The types of a board's parts.
 pub trait Board {
@@ -29,8 +29,8 @@ pub trait Board {
     /// What checks signatures: `PortableP256`, or one that is faster on this chip.
     type P256: VerifyP256 + Sync + 'static;
 
-    /// Randomness fit for keys.
-    type Entropy: Entropy;
+    /// The chip's generator of random numbers, as raw as it comes: the firmware puts the health tests around it.
+    type Entropy: RawEntropy;
 
     /// Time.
     type Clock: Clock;

@@ -3,18 +3,18 @@
 use core::fmt::{self, Write};
 
 use embedded_io::ReadReady;
-use provision_csr::{Subject, SubjectError};
+use provision_csr::{Subject, SubjectError, TestedEntropy, VerifyP256};
 use provision_device::{Enrollee, FlashRangeError, FlashVault, Line, Served, Stage, Vault};
-use provision_wire::{DeviceSerial, DeviceSerialFault};
+use provision_wire::{DeviceSerial, DeviceSerialFault, Refusal};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::board::{Board, Clock, Parts, StackGauge};
 
 /// Longest frame on the line, in bytes: larger ones mean fewer turns, and twice their length in RAM.
-const FRAME_LEN_MAX: usize = 600;
+pub const FRAME_LEN_MAX: usize = 600;
 
 /// Longest delivery, in bytes: leaf, issuing CA, device root, server root and the endpoint take 2,000 to 2,500.
-pub(crate) const DELIVERY_LEN_MAX: usize = 2560;
+pub const DELIVERY_LEN_MAX: usize = 2560;
 
 /// After sealing, how long the line must be quiet before anything else is done: the station may not have heard
 /// the last answer, and ask again.
@@ -38,6 +38,26 @@ impl<P> LineMemory<P> {
     }
 }
 
+impl<P: VerifyP256 + 'static> LineMemory<P> {
+    /// The line and its enrollee: for a device of this name, which is its subject's common name.
+    ///
+    /// # Panics
+    ///
+    /// If it was taken before.
+    #[inline]
+    #[must_use]
+    pub fn take(
+        &'static self,
+        device: DeviceSerial,
+        subject: Subject<'static>,
+    ) -> (&'static mut Line<FRAME_LEN_MAX>, &'static mut Enrollee<'static, P, DELIVERY_LEN_MAX>)
+    {
+        let limits = Line::<FRAME_LEN_MAX>::LIMITS;
+        let enrollee = self.enrollee.init_with(|| Enrollee::for_device(device, subject, limits));
+        (self.line.take(), enrollee)
+    }
+}
+
 impl<P> Default for LineMemory<P> {
     fn default() -> Self {
         Self::new()
@@ -54,7 +74,7 @@ impl<P> fmt::Debug for LineMemory<P> {
 pub struct Firmware<B: Board> {
     pub(crate) device_serial: &'static str,
     pub(crate) vault: FlashVault<B::Flash, B::Key>,
-    pub(crate) entropy: B::Entropy,
+    pub(crate) entropy: TestedEntropy<B::Entropy>,
     pub(crate) clock: B::Clock,
     pub(crate) log: B::Log,
     serial: B::Line,
@@ -116,17 +136,17 @@ impl<B: Board> Firmware<B> {
         let Parts { device_serial, line: serial, flash, entropy, clock, log, stack } = parts;
         let subject = Subject::new(device_serial).map_err(StartError::Subject)?;
         let device = DeviceSerial::new(device_serial).map_err(StartError::DeviceSerial)?;
-        let limits = Line::<FRAME_LEN_MAX>::LIMITS;
+        let (line, enrollee) = memory.take(device, subject);
         let mut firmware = Self {
             device_serial,
             vault: FlashVault::new(flash, B::VAULT_RANGE).map_err(StartError::Flash)?,
-            entropy,
+            entropy: TestedEntropy::new(entropy),
             clock,
             log,
             serial,
             stack,
-            line: memory.line.take(),
-            enrollee: memory.enrollee.init_with(|| Enrollee::for_device(device, subject, limits)),
+            line,
+            enrollee,
             logged_stage: None,
         };
         let version = env!("CARGO_PKG_VERSION");
@@ -149,6 +169,11 @@ impl<B: Board> Firmware<B> {
         }
         self.serve_until_quiet(QUIET_AFTER_SEAL_MS);
         self.log_stack("enrollment");
+    }
+
+    /// The line, for a board that wants to look at its own.
+    pub const fn line(&self) -> &B::Line {
+        &self.serial
     }
 
     /// Serves the line and does nothing else, for good.
@@ -204,7 +229,9 @@ impl<B: Board> Firmware<B> {
                 let _ = writeln!(self.log, "stage={stage}");
             }
             Err(fault) => {
-                let _ = writeln!(self.log, "vault: {fault}");
+                // By the number of the refusal that the station gets to hear.
+                let code = Refusal::from(fault).code();
+                let _ = writeln!(self.log, "vault: fault, code {code}");
             }
         }
     }

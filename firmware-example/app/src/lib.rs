@@ -40,9 +40,9 @@
 
 pub mod board;
 mod firmware;
-mod http;
+pub mod http;
 mod online;
 
 pub use board::{Board, Clock, Network, Parts, StackGauge};
-pub use firmware::{Firmware, LineMemory, StartError};
-pub use online::OnlineMemory;
+pub use firmware::{DELIVERY_LEN_MAX, FRAME_LEN_MAX, Firmware, LineMemory, StartError};
+pub use online::{OnlineMemory, TLS_READ_LEN, TLS_WRITE_LEN};

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 
+use provision_csr::scrubbed;
 use provision_device::{Vault, VaultFault};
 use provision_tls::{
     Buffers, ClientIdentity, ConnectError, Endpoint, ServerName, StreamError, UnixSeconds, connect,
@@ -15,13 +16,17 @@ use crate::http::{HttpError, get_root};
 
 /// Longest record the server may send: the device asks for records of 4,096 bytes (RFC 6066 section 4). A server
 /// that does not grant that needs 16,640 here.
-const TLS_READ_LEN: usize = 4_352;
+pub const TLS_READ_LEN: usize = 4_352;
 /// Longest record the device sends: its certificate, and 64 bytes.
-const TLS_WRITE_LEN: usize = 1_024;
+pub const TLS_WRITE_LEN: usize = 1_024;
 
 /// Waits between attempts, in milliseconds. After the last attempt the device only serves its line; a product
 /// would go on for ever.
 const BACKOFF_MS: [u32; 3] = [1_000, 4_000, 16_000];
+
+/// Stack of a connection that the identity key is moved through, in bytes, rounded up: overwritten when the connection
+/// is over. Less than a handshake takes, so it costs none.
+const KEY_STACK_LEN: usize = 8 * 1024;
 
 /// What a connection needs: for a static.
 pub struct OnlineMemory {
@@ -55,7 +60,7 @@ impl<B: Board> Firmware<B> {
     pub fn go_online(&mut self, network: &mut impl Network, memory: &mut OnlineMemory) {
         let attempts = BACKOFF_MS.len() + 1;
         for (attempt, backoff_ms) in (1..).zip(BACKOFF_MS.into_iter().map(Some).chain([None])) {
-            match self.ask_cloud(network, memory) {
+            match scrubbed::<KEY_STACK_LEN, _>(|| self.ask_cloud(network, memory)) {
                 Ok(status) => {
                     let _ = writeln!(self.log, "http status={status}");
                     self.log_stack("handshake");

@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 
+use board_qemu_common::semihosting;
 use cortex_m::interrupt::{self, Mutex};
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
@@ -9,7 +10,7 @@ use cortex_m_rt::exception;
 use provision_firmware_app::Clock;
 use provision_firmware_network::Ticks;
 
-use crate::{SYSTEM_CLOCK_HZ, semihosting};
+use crate::SYSTEM_CLOCK_HZ;
 
 static MILLISECONDS: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
 

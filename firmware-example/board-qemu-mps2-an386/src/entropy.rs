@@ -1,12 +1,11 @@
 //! Random bytes: **the emulator host's**, and no example for a product.
 //!
 //! The board has no random number generator, so the bytes come from the host's `/dev/urandom` by
-//! semihosting. On a real part this module is its TRNG, with the start-up and continuous health tests of
-//! NIST SP 800-90B, and [`NoEntropy`] when one of them fails.
+//! semihosting. On a real part this module is its TRNG, raw; the health tests are around it, as here.
 
-use provision_csr::{Entropy, NoEntropy};
+use provision_csr::{NoEntropy, RawEntropy};
 
-use crate::semihosting::HostFile;
+use board_qemu_common::semihosting::HostFile;
 
 /// What the boot log says about the source.
 pub const SOURCE: &str = "EMULATED: the emulator host's /dev/urandom by semihosting";
@@ -26,8 +25,11 @@ impl HostEntropy {
     }
 }
 
-impl Entropy for HostEntropy {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+impl RawEntropy for HostEntropy {
+    /// The host vouches for it.
+    const MIN_ENTROPY_BITS_PER_BYTE: u32 = 8;
+
+    fn fill_raw(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         if out.is_empty() {
             return Ok(());
         }

@@ -4,9 +4,9 @@
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
+use board_qemu_common::semihosting;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-use crate::semihosting;
 use crate::uart::Log;
 
 /// The emulator's exit status after a panic or a fault.

@@ -7,9 +7,8 @@
 
 use core::ptr;
 
-use embedded_storage::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
+use board_qemu_common::nor::{FlashError, place, programmable};
+use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
 /// Where the board's PSRAM is (QEMU `hw/arm/mps2.c`).
 const BASE: usize = 0x2100_0000;
@@ -46,39 +45,6 @@ impl EmulatedFlash {
     }
 }
 
-/// Why the flash refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlashError {
-    /// The place does not begin and end on the unit of the operation.
-    NotAligned,
-    /// The place is outside the flash.
-    OutOfBounds,
-    /// Programming here would need a bit to go from 0 to 1.
-    NotErased,
-}
-
-impl core::fmt::Display for FlashError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::NotAligned => "not aligned to the flash's unit",
-            Self::OutOfBounds => "outside the flash",
-            Self::NotErased => "programming over bits that were not erased",
-        })
-    }
-}
-
-impl core::error::Error for FlashError {}
-
-impl NorFlashError for FlashError {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Self::NotAligned => NorFlashErrorKind::NotAligned,
-            Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
-            Self::NotErased => NorFlashErrorKind::Other,
-        }
-    }
-}
-
 impl ErrorType for EmulatedFlash {
     type Error = FlashError;
 }
@@ -87,10 +53,10 @@ impl ReadNorFlash for EmulatedFlash {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let start = range(offset, out.len(), Self::READ_SIZE)?;
+        let start = place(offset, out.len(), Self::READ_SIZE, CAPACITY)?;
         for (address, byte) in (BASE + start..).zip(out) {
             let cell = ptr::with_exposed_provenance::<u8>(address);
-            // SAFETY: `range` saw to it that this is inside the flash, which is always readable.
+            // SAFETY: `place` saw to it that this is inside the flash, which is always readable.
             *byte = unsafe { cell.read_volatile() };
         }
         Ok(())
@@ -107,39 +73,25 @@ impl NorFlash for EmulatedFlash {
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
         let len = to.checked_sub(from).ok_or(FlashError::OutOfBounds)? as usize;
-        let start = range(from, len, ERASE_SIZE)?;
+        let start = place(from, len, ERASE_SIZE, CAPACITY)?;
         for index in start / WORD_SIZE..(start + len) / WORD_SIZE {
-            // SAFETY: `range` saw to it that this is inside the flash, which nothing else writes.
+            // SAFETY: `place` saw to it that this is inside the flash, which nothing else writes.
             unsafe { Self::word(index).write_volatile(u32::MAX) };
         }
         Ok(())
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        let start = range(offset, bytes.len(), WORD_SIZE)?;
+        let start = place(offset, bytes.len(), WORD_SIZE, CAPACITY)?;
         let (words, _) = bytes.as_chunks::<WORD_SIZE>();
         for (index, word) in (start / WORD_SIZE..).zip(words) {
             let new = u32::from_le_bytes(*word);
-            // SAFETY: `range` saw to it that this is inside the flash, which is always readable.
+            // SAFETY: `place` saw to it that this is inside the flash, which is always readable.
             let old = unsafe { Self::word(index).read_volatile() };
-            if old & new != new {
-                return Err(FlashError::NotErased);
-            }
+            programmable(old, new)?;
             // SAFETY: as above, and nothing else writes there.
             unsafe { Self::word(index).write_volatile(new) };
         }
         Ok(())
-    }
-}
-
-/// Checks that a place is inside the flash and made of whole units, and gives its start.
-fn range(offset: u32, len: usize, unit: usize) -> Result<usize, FlashError> {
-    let start = offset as usize;
-    if !start.is_multiple_of(unit) || !len.is_multiple_of(unit) {
-        return Err(FlashError::NotAligned);
-    }
-    match start.checked_add(len) {
-        Some(end) if end <= CAPACITY => Ok(start),
-        _ => Err(FlashError::OutOfBounds),
     }
 }

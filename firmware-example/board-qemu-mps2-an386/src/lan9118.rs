@@ -1,4 +1,5 @@
-//! The board's Ethernet controller, polled: a [`smoltcp::phy::Device`].
+//! The board's Ethernet controller: a [`smoltcp::phy::Device`], polled, with an interrupt for who would rather be
+//! told.
 //!
 //! Registers and the order of things: *LAN9118 High-Performance Single-Chip 10/100 Ethernet Controller*,
 //! Microchip DS00002266, chapters 3 and 5.
@@ -9,7 +10,7 @@ use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::EthernetAddress;
 
-use crate::mmio::Register;
+use board_qemu_common::register::Register;
 
 /// Longest frame without its checksum, in bytes.
 const FRAME_LEN_MAX: usize = 1514;
@@ -74,6 +75,8 @@ impl Lan9118 {
         }
         // Bit 20 "must be one"; 5 kB of the FIFO memory for sending.
         r.hw_cfg.write(HW_CFG_MUST_BE_ONE | 5 << 16);
+        // As the board's interrupt controller wants it; before, the pin is the other way round.
+        r.irq_cfg.write(IRQ_CFG_ENABLE | IRQ_CFG_ACTIVE_HIGH | IRQ_CFG_PUSH_PULL);
         r.interrupt_enable.write(0);
         r.rx_cfg.write(0);
         r.tx_cfg.write(TX_CFG_ON);
@@ -86,10 +89,30 @@ impl Lan9118 {
         Ok(EthernetAddress([a, b, c, d, e, f]))
     }
 
+    /// Whether a frame is waiting, good or not.
+    #[must_use]
+    pub fn has_received(&self) -> bool {
+        self.registers.has_received()
+    }
+
+    /// Asks for one interrupt, when the next frame arrives; at once, if one did since
+    /// [`Lan9118::forget_received`].
+    pub fn interrupt_on_receive(&mut self) {
+        let r = &self.registers;
+        // More than none in the FIFO of statuses (DS00002266 5.3.17).
+        r.fifo_interrupt.write(0);
+        r.interrupt_enable.write(INTERRUPT_RX_STATUS_LEVEL);
+    }
+
+    /// Forgets that frames arrived so far; they are to be looked for now.
+    pub fn forget_received(&mut self) {
+        self.registers.interrupt_status.write(INTERRUPT_RX_STATUS_LEVEL);
+    }
+
     /// Takes the next good frame out of the FIFO into `received`, and gives its length.
     fn take_frame(&mut self) -> Option<usize> {
         let r = &self.registers;
-        while (r.rx_fifo_info.read() >> 16) & 0xff != 0 {
+        while r.has_received() {
             let status = r.rx_status_fifo.read();
             let len_on_wire = ((status >> 16) & 0x3fff) as usize;
             let words = len_on_wire.div_ceil(4);
@@ -109,6 +132,12 @@ impl Lan9118 {
         }
         None
     }
+}
+
+/// The interrupt that [`Lan9118::interrupt_on_receive`] asked for: no more of it comes until the next asking. For a
+/// program that handles `ETHERNET`.
+pub fn on_interrupt() {
+    Registers::BOARD.interrupt_enable.write(0);
 }
 
 impl Default for Lan9118 {
@@ -133,7 +162,7 @@ impl phy::Device for Lan9118 {
         }
         let len = self.take_frame()?;
         Some((
-            RxToken { frame: &self.received[..len] },
+            RxToken { frame: &mut self.received[..len] },
             TxToken { registers: self.registers, frame: &mut self.sent },
         ))
     }
@@ -155,7 +184,15 @@ impl phy::Device for Lan9118 {
 /// A frame that was received.
 #[derive(Debug)]
 pub struct RxToken<'a> {
-    frame: &'a [u8],
+    frame: &'a mut [u8],
+}
+
+impl<'a> RxToken<'a> {
+    /// The frame, without its checksum.
+    #[must_use]
+    pub fn into_frame(self) -> &'a mut [u8] {
+        self.frame
+    }
 }
 
 impl phy::RxToken for RxToken<'_> {
@@ -198,7 +235,10 @@ struct Registers {
     tx_data_fifo: Register,
     rx_status_fifo: Register,
     tx_status_fifo: Register,
+    irq_cfg: Register,
+    interrupt_status: Register,
     interrupt_enable: Register,
+    fifo_interrupt: Register,
     byte_test: Register,
     rx_cfg: Register,
     tx_cfg: Register,
@@ -222,7 +262,10 @@ impl Registers {
             tx_data_fifo: at(0x20),
             rx_status_fifo: at(0x40),
             tx_status_fifo: at(0x48),
+            irq_cfg: at(0x54),
+            interrupt_status: at(0x58),
             interrupt_enable: at(0x5c),
+            fifo_interrupt: at(0x68),
             byte_test: at(0x64),
             rx_cfg: at(0x6c),
             tx_cfg: at(0x70),
@@ -233,6 +276,10 @@ impl Registers {
             mac_data: at(0xa8),
         }
     };
+
+    fn has_received(&self) -> bool {
+        (self.rx_fifo_info.read() >> 16) & 0xff != 0
+    }
 
     fn has_room_to_send(&self) -> bool {
         // Two command words go in front of a frame.
@@ -266,6 +313,11 @@ impl Registers {
     }
 }
 
+const IRQ_CFG_PUSH_PULL: u32 = 1 << 0;
+const IRQ_CFG_ACTIVE_HIGH: u32 = 1 << 4;
+const IRQ_CFG_ENABLE: u32 = 1 << 8;
+/// More frames in the receive FIFO than asked for.
+const INTERRUPT_RX_STATUS_LEVEL: u32 = 1 << 3;
 const BYTE_TEST: u32 = 0x8765_4321;
 const RESET_POLLS: usize = 1_000_000;
 const HW_CFG_SOFT_RESET: u32 = 1 << 0;

@@ -9,23 +9,21 @@
 //! | [`flash`] | PSRAM that QEMU backs with a host file, under the rules of NOR | internal or SPI flash |
 //! | [`entropy`] | **the emulator's host**, by semihosting: no example for a product | a TRNG, with its health tests |
 //! | [`clock`] | SysTick; the date from the host, by semihosting | an RTC, or none |
-//! | [`command_line`] | the device's serial number, by semihosting | a label in flash or fuses |
+//! | [`counter`] | instructions executed, for measuring | a cycle counter |
+//! | [`device_serial`](board_qemu_common::device_serial) | the device's serial number, by semihosting | a label in flash or fuses |
 //!
-//! All the `unsafe` of the project is in this crate: [`mmio`], [`interrupts`], [`flash`] (a mapped memory),
-//! [`semihosting`] (one instruction) and [`stack`] (reading paint). Each use says why it is sound.
+//! All the `unsafe` of this board is in this crate, [`interrupts`], [`flash`] (a mapped memory) and [`stack`] (paint), and
+//! in [`board_qemu_common`]. Each use says why it is sound.
 #![no_std]
 
 pub mod board;
 pub mod clock;
-pub mod command_line;
+pub mod counter;
 pub mod entropy;
 pub mod fault;
 pub mod flash;
 pub mod interrupts;
 pub mod lan9118;
-pub mod mmio;
-mod ring;
-pub mod semihosting;
 pub mod stack;
 pub mod uart;
 

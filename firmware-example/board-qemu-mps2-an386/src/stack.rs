@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use board_qemu_common::stack;
 use provision_firmware_app::StackGauge;
 
 unsafe extern "C" {
@@ -16,17 +17,42 @@ pub struct PaintedStack;
 
 impl StackGauge for PaintedStack {
     fn high_water_bytes(&self) -> usize {
-        let end = ptr::addr_of!(_stack_end);
-        let start = ptr::addr_of!(_stack_start);
-        let words = (start.addr() - end.addr()) / size_of::<u32>();
-        let untouched = (0..words)
-            // SAFETY: `end + index` is below `_stack_start`: RAM that exists and is aligned, as link.x
-            // asserts. The part in use changes only by this very thread of execution and its interrupts,
-            // and any value that is read from there is as good as another.
-            .take_while(|&index| unsafe { end.wrapping_add(index).read_volatile() } == PAINT)
-            .count();
-        (words - untouched) * size_of::<u32>()
+        let stack_bytes = ptr::addr_of!(_stack_start).addr() - ptr::addr_of!(_stack_end).addr();
+        stack_bytes - untouched_bytes()
     }
+}
+
+/// Runs `operation` and tells how much stack it used, in bytes: its own frames, and those of interrupts meanwhile.
+///
+/// A trait object, so that the frame is the operation's and not already the caller's.
+#[inline(never)]
+pub fn used_by(operation: &mut dyn FnMut()) -> usize {
+    // What is painted now was not in use, but for the frames of this very function and `paint`.
+    let top = cortex_m::register::msp::read() as usize;
+    paint(top - PAINT_CLEARANCE);
+    operation();
+    let untouched = untouched_bytes();
+    top - (ptr::addr_of!(_stack_end).addr() + untouched)
+}
+
+/// Bytes under the stack pointer that are not painted, for the frame of the function that paints.
+const PAINT_CLEARANCE: usize = 64;
+
+/// Paints the stack up to `top`.
+#[inline(never)]
+fn paint(top: usize) {
+    let end = ptr::addr_of!(_stack_end).cast_mut();
+    for index in 0..(top - end.addr()) / size_of::<u32>() {
+        // SAFETY: RAM from `_stack_end` to under the stack pointer, by a clearance that has this function's
+        // frame: no variable lives there. An interrupt that comes in between finishes before the next write.
+        unsafe { end.wrapping_add(index).write_volatile(PAINT) };
+    }
+}
+
+/// How much of the stack, from its far end, has its paint still.
+fn untouched_bytes() -> usize {
+    // SAFETY: RAM that exists and is aligned, as link.x asserts, and there is one thread of execution.
+    unsafe { stack::untouched_bytes(ptr::addr_of!(_stack_end), ptr::addr_of!(_stack_start), PAINT) }
 }
 
 /// cortex-m-rt's paint.

@@ -2,21 +2,17 @@
 //!
 //! Registers: *Cortex-M System Design Kit Technical Reference Manual*, Arm DDI 0479, section 4.3.
 
-use core::convert::Infallible;
 use core::fmt;
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
+use board_qemu_common::line::{self, RECEIVED_LEN};
+use board_qemu_common::register::Register;
+use board_qemu_common::ring::Ring;
 
 use crate::interrupts::{self, Interrupt};
-use crate::mmio::Register;
-use crate::ring::Ring;
 use crate::{SYSTEM_CLOCK_HZ, clock};
 
 /// What arrived on the line and was not read yet.
-///
-/// One question is outstanding at a time, so little comes while the device computes: a question that is repeated, and
-/// noise. Of a repeated question that does not fit enough is lost for it to be repeated once more.
-static LINE_RECEIVED: Ring<256> = Ring::new();
+static LINE_RECEIVED: Ring<RECEIVED_LEN> = Ring::new();
 
 /// Speed of both ports, in bits per second. QEMU does not care.
 pub const BITS_PER_SECOND: u32 = 115_200;
@@ -49,73 +45,56 @@ impl fmt::Write for Log {
     }
 }
 
-/// UART 1, read by interrupt and written by waiting: the line that enrolls.
+/// UART 1: the line that enrolls.
+pub type Line = line::Line<LinePort>;
+
+/// Switches the line's port and its interrupt on.
+#[must_use]
+pub fn open_line() -> Line {
+    let port = Port::LINE;
+    port.enable(CTRL_TX_ENABLE | CTRL_RX_ENABLE | CTRL_RX_INTERRUPT);
+    interrupts::enable(Interrupt::LineReceive);
+    Line::new(LinePort(port))
+}
+
+/// UART 1, switched on.
 #[derive(Debug)]
-pub struct Line {
-    port: Port,
-}
+pub struct LinePort(Port);
 
-impl Line {
-    /// Switches the line's port and its interrupt on.
-    #[must_use]
-    pub fn open() -> Self {
-        let port = Port::LINE;
-        port.enable(CTRL_TX_ENABLE | CTRL_RX_ENABLE | CTRL_RX_INTERRUPT);
-        interrupts::enable(Interrupt::LineReceive);
-        Self { port }
+impl line::Port for LinePort {
+    fn received(&self) -> &'static Ring<RECEIVED_LEN> {
+        &LINE_RECEIVED
     }
-}
 
-impl ErrorType for Line {
-    type Error = Infallible;
-}
+    fn sleep(&self) {
+        clock::idle();
+    }
 
-impl Read for Line {
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Infallible> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        while LINE_RECEIVED.is_empty() {
-            clock::idle();
-        }
-        let mut len = 0;
-        for (place, byte) in out.iter_mut().zip(core::iter::from_fn(|| LINE_RECEIVED.pop())) {
-            *place = byte;
-            len += 1;
-        }
-        if self.port.has_received() {
-            // The handler found the ring full and left a byte where it was: there is room now.
+    fn receive_on(&self) {
+        if self.0.has_received() {
+            // The handler found the ring full and left a byte where it was.
             interrupts::pend(Interrupt::LineReceive);
         }
-        Ok(len)
+    }
+
+    fn is_sending(&self) -> bool {
+        self.0.is_sending()
+    }
+
+    fn send(&self, byte: u8) {
+        self.0.send(byte);
+    }
+
+    fn flush(&self) {
+        self.0.wait_until_sent();
     }
 }
 
-impl ReadReady for Line {
-    fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(!LINE_RECEIVED.is_empty())
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        for &byte in bytes {
-            self.port.send(byte);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Infallible> {
-        self.port.wait_until_sent();
-        Ok(())
-    }
-}
-
-/// The interrupt of a byte that arrived on the line.
+/// The interrupt of a byte that arrived on the line: for a program that handles `UARTRX1` itself.
 ///
 /// The port holds one byte. When the ring is full it stays there; a next one would then overrun it on
 /// hardware, and be held back by QEMU. The dialogue repeats what was lost.
-pub(crate) fn on_line_receive() {
+pub fn on_line_receive() {
     let port = Port::LINE;
     port.interrupt.write(INTERRUPT_RX);
     while port.has_received() && !LINE_RECEIVED.is_full() {
@@ -166,8 +145,12 @@ impl Port {
         self.state.read() & STATE_RX_FULL != 0
     }
 
+    fn is_sending(self) -> bool {
+        self.state.read() & STATE_TX_FULL != 0
+    }
+
     fn wait_until_sent(self) {
-        while self.state.read() & STATE_TX_FULL != 0 {}
+        while self.is_sending() {}
     }
 
     fn send(self, byte: u8) {

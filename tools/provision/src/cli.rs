@@ -242,7 +242,7 @@ pub(crate) struct AskProve {
 pub(crate) enum LedgerCommand {
     /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
     Create(LedgerPlace),
-    /// List what was issued, oldest first.
+    /// List the devices that were given a certificate, oldest first.
     List(LedgerPlace),
 }
 

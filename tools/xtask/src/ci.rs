@@ -4,58 +4,85 @@
 //! runner's own count.
 
 use std::env;
-use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Command;
 
-use provision_testkit::cli::built_program;
+use provision_testkit::cli::{built_program, firmware_variable};
 
-use crate::needs::{self, CERTTOOL, CURL, MOSQUITTO, NGINX, OPENSSL, QEMU};
+use crate::bench::Bench;
+use crate::boards::Board;
+use crate::needs::{
+    self, ARM_GCC, CERTTOOL, CURL, KEYTOOL, MOSQUITTO, NGINX, OPENSSL, QEMU, QEMU_RISCV,
+};
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
-use crate::{firmware, sizes};
+use crate::{bench, firmware, simulate, sizes};
 
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
-    needs::ensure(&[QEMU, NGINX, OPENSSL, CERTTOOL, CURL, MOSQUITTO])?;
+    needs::ensure(&[
+        ARM_GCC, QEMU, QEMU_RISCV, NGINX, OPENSSL, CERTTOOL, KEYTOOL, CURL, MOSQUITTO,
+    ])?;
 
     step("format");
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["fmt", "--all", "--check", "--manifest-path", "firmware-example/Cargo.toml"])?;
+    for workspace in WORKSPACES {
+        cargo(&["fmt", "--all", "--check", "--manifest-path", workspace])?;
+    }
 
     step("lints");
     let deny_warnings = ["--", "--deny", "warnings"];
     cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat())?;
 
     step("firmware");
-    let toolchain = Toolchain::find(None)?;
-    if toolchain.has_clippy() {
-        run_program(
-            toolchain.cargo("clippy")?.args(["--locked", "--workspace"]).args(deny_warnings),
-        )?;
-    } else {
-        eprintln!("the firmware's lints are not checked: {} has no clippy", toolchain.describe());
+    // What the tests need, built here once, so that none of them waits for cargo.
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for board in Board::ALL {
+        lint_firmware(board, &deny_warnings)?;
+        let images = firmware::build_for(board, None)?;
+        found
+            .extend(images.into_iter().take(1).map(|first| (firmware_variable(board.name), first)));
     }
-    let images = firmware::build(None)?;
 
     step("sizes");
     sizes::run(false)?;
+
+    step("device");
+    bench::run(Bench::Device { json: false })?;
+
+    step("simulation");
+    simulate::run(&simulate::CI)?;
 
     step("documentation");
     cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"])?;
 
     step("tests");
-    // Built here once, so that no test waits for cargo.
     let program = built_program().while_doing("building the CLI")?;
-    let found = [
-        ("PROVISION_PROGRAM", program.as_os_str()),
-        ("PROVISION_FIRMWARE", images.whole.as_os_str()),
-    ];
+    found.push(("PROVISION_PROGRAM".into(), program));
     if find("cargo-nextest").is_some() {
         cargo_with(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], &found)
     } else {
         eprintln!("cargo-nextest is not installed: cargo test counts each crate by itself");
         cargo_with(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"], &found)
     }
+}
+
+/// Those that are formatted.
+const WORKSPACES: [&str; 5] = [
+    "Cargo.toml",
+    "firmware-example/Cargo.toml",
+    "firmware-example/assembler/Cargo.toml",
+    "firmware-example/boards/Cargo.toml",
+    "fuzz/Cargo.toml",
+];
+
+/// What of the workspace the board is made of has its lints checked with it.
+fn lint_firmware(board: &'static Board, deny_warnings: &[&str]) -> Result<(), Fault> {
+    let toolchain = Toolchain::find(board, None)?;
+    if toolchain.has_clippy() {
+        return run_program(toolchain.cargo("clippy")?.arg("--locked").args(deny_warnings));
+    }
+    eprintln!("lints of {} are not checked: {} has no clippy", board.name, toolchain.describe());
+    Ok(())
 }
 
 fn step(name: &str) {
@@ -66,8 +93,8 @@ fn cargo(arguments: &[&str]) -> Result<(), Fault> {
     cargo_with(arguments, &[])
 }
 
-fn cargo_with(arguments: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), Fault> {
+fn cargo_with(arguments: &[&str], variables: &[(String, PathBuf)]) -> Result<(), Fault> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let variables = variables.iter().copied();
+    let variables = variables.iter().map(|(name, path)| (name, path));
     run_program(Command::new(cargo).args(arguments).envs(variables).current_dir(root()))
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::boards::Board;
 use crate::process::{Fault, run as run_program};
-use crate::toolchain::{TARGET, Toolchain, Way, target_dir};
+use crate::toolchain::{Toolchain, Way, target_dir};
 
-/// The images that were built.
+/// The images of [`Board::DEFAULT`] that were built.
 #[derive(Debug)]
 pub(crate) struct Images {
     /// Enrollment and the cloud.
@@ -17,25 +18,27 @@ pub(crate) struct Images {
 }
 
 /// `cargo xtask firmware`
-pub(crate) fn run(way: Option<Way>) -> Result<(), Fault> {
-    let images = build(way)?;
-    println!("{}", images.whole.display());
-    println!("{}", images.enroll_only.display());
-    println!("{}", images.bare.display());
+pub(crate) fn run(board: &'static Board, way: Option<Way>) -> Result<(), Fault> {
+    for image in build_for(board, way)? {
+        println!("{}", image.display());
+    }
     Ok(())
 }
 
-/// Builds the images, or finds them up to date.
+/// Builds the default board's images, or finds them up to date.
 pub(crate) fn build(way: Option<Way>) -> Result<Images, Fault> {
-    let toolchain = Toolchain::find(way)?;
-    eprintln!("building the firmware for {TARGET} by {}", toolchain.describe());
-    run_program(toolchain.cargo("build")?.args(["--quiet", "--package", BOARD]))?;
-    let built = target_dir().join(TARGET).join("release");
-    Ok(Images {
-        whole: built.join("firmware"),
-        enroll_only: built.join("firmware-enroll-only"),
-        bare: built.join("firmware-bare"),
-    })
+    let images = build_for(Board::DEFAULT, way)?;
+    let [whole, enroll_only, bare] = images
+        .try_into()
+        .map_err(|images| Fault::new(format!("expected three images, found {images:?}")))?;
+    Ok(Images { whole, enroll_only, bare })
 }
 
-const BOARD: &str = "board-qemu-mps2-an386";
+/// Builds a board's images, or finds them up to date; in the order of [`Board::images`].
+pub(crate) fn build_for(board: &'static Board, way: Option<Way>) -> Result<Vec<PathBuf>, Fault> {
+    let toolchain = Toolchain::find(board, way)?;
+    eprintln!("building the firmware for {} by {}", board.name, toolchain.describe());
+    run_program(toolchain.cargo("build")?.arg("--quiet"))?;
+    let built = target_dir().join(board.target).join("release");
+    Ok(board.images.iter().map(|image| built.join(image)).collect())
+}

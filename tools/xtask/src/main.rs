@@ -4,18 +4,29 @@
 //! |---|---|
 //! | `demo` | the main job, for people: CA, device, enrollment, connection to a real server |
 //! | `ci` | everything that must hold before a change goes in |
+//! | `boards` | builds the firmware for the real boards and measures the images |
+//! | `bench` | measures, and holds what is counted exactly against a budget |
 //! | `firmware` | builds the example firmware and prints where it is |
+//! | `fuzz` | looks for inputs that break something |
+//! | `hack` | checks the device's crates with each combination of features, on each kind of processor |
+//! | `simulate` | enrolls devices by the million in factories where everything goes wrong, and checks the promises |
 //! | `sizes` | measures the example firmware, and fails when it is over its budget |
 //!
 //! What a command needs and the machine does not have is installed if that is possible without asking, and otherwise
 //! named, with the command that installs it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod bench;
+mod boards;
 mod ci;
 mod demo;
 mod firmware;
+mod fuzz;
+mod hack;
 mod needs;
 mod process;
+mod real_boards;
+mod simulate;
 mod sizes;
 mod toolchain;
 
@@ -23,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::Bench;
+use crate::boards::Board;
 use crate::process::Fault;
 use crate::toolchain::Way;
 
@@ -40,12 +53,52 @@ enum Verb {
     Demo,
     /// Checks all that must hold before a change goes in.
     Ci,
+    /// Measures.
+    Bench {
+        /// What.
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Builds the firmware for the real boards, measures the images, and looks that none touches the vault.
+    Boards {
+        /// For this board alone.
+        #[arg(long, value_parser = real_boards::named)]
+        board: Option<&'static Board>,
+        /// Print one JSON array.
+        #[arg(long)]
+        json: bool,
+        /// Check the lints too, which compiles everything a second time.
+        #[arg(long)]
+        lint: bool,
+    },
     /// Builds the example firmware and prints the paths of its images.
     Firmware {
+        /// For this board.
+        #[arg(long, default_value = Board::DEFAULT.name, value_parser = Board::named)]
+        board: &'static Board,
         /// Build in this way and no other.
         #[arg(long, value_enum)]
         toolchain: Option<Way>,
     },
+    /// Looks for inputs that break something: one libFuzzer campaign for each target.
+    Fuzz {
+        /// How long, for each target.
+        #[arg(long, value_name = "N")]
+        seconds: u32,
+        /// This target alone.
+        #[arg(long)]
+        target: Option<String>,
+        /// How many targets at once.
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Checks the device's crates with each combination of their features, for four kinds of processor.
+    Hack,
+    /// Enrolls simulated devices over bad lines, power cuts and dying stations, and checks the promises at each step.
+    Simulate(simulate::Options),
     /// Measures flash, static RAM and stack of the example firmware against their budgets.
     Sizes {
         /// Print one JSON object.
@@ -58,7 +111,16 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Demo => demo::run(),
         Verb::Ci => ci::run(),
-        Verb::Firmware { toolchain } => firmware::run(toolchain),
+        Verb::Bench { what } => bench::run(what),
+        Verb::Boards { board, json, lint } => {
+            real_boards::run(board, real_boards::Options { json, lint })
+        }
+        Verb::Firmware { board, toolchain } => firmware::run(board, toolchain),
+        Verb::Fuzz { seconds, target, jobs, json } => {
+            fuzz::run(&fuzz::Options { seconds, target, jobs, json })
+        }
+        Verb::Hack => hack::run(),
+        Verb::Simulate(options) => simulate::run(&options),
         Verb::Sizes { json } => sizes::run(json),
     };
     match done {

@@ -9,16 +9,26 @@ use crate::process::{Fault, find, run};
 pub(crate) struct Need {
     /// What is looked for.
     program: &'static str,
-    /// The package of Debian and Ubuntu that has it.
-    package: &'static str,
+    /// The packages of Debian and Ubuntu that have it, and what it does not work without.
+    packages: &'static [&'static str],
 }
 
-pub(crate) const QEMU: Need = Need { program: "qemu-system-arm", package: "qemu-system-arm" };
-pub(crate) const NGINX: Need = Need { program: "nginx", package: "nginx" };
-pub(crate) const OPENSSL: Need = Need { program: "openssl", package: "openssl" };
-pub(crate) const CURL: Need = Need { program: "curl", package: "curl" };
-pub(crate) const CERTTOOL: Need = Need { program: "certtool", package: "gnutls-bin" };
-pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", package: "mosquitto" };
+pub(crate) const QEMU: Need = Need { program: "qemu-system-arm", packages: &["qemu-system-arm"] };
+pub(crate) const QEMU_RISCV: Need =
+    Need { program: "qemu-system-riscv32", packages: &["qemu-system-misc"] };
+pub(crate) const NGINX: Need = Need { program: "nginx", packages: &["nginx"] };
+pub(crate) const OPENSSL: Need = Need { program: "openssl", packages: &["openssl"] };
+pub(crate) const CURL: Need = Need { program: "curl", packages: &["curl"] };
+pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutls-bin"] };
+/// Java's own reader of PKCS#12.
+pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default-jre-headless"] };
+pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
+
+/// Compiles the assembler's C.
+pub(crate) const ARM_GCC: Need = Need {
+    program: "arm-none-eabi-gcc",
+    packages: &["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"],
+};
 
 /// Sees to it that these programs are there: installs what is missing, or says how.
 pub(crate) fn ensure(needs: &[Need]) -> Result<(), Fault> {
@@ -26,7 +36,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<(), Fault> {
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
     install(&packages)?;
     match missing.iter().find(|need| find(need.program).is_none()) {
         None => Ok(()),

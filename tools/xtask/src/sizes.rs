@@ -8,16 +8,18 @@
 //! Flash and static RAM are read off the images. Stack is measured: the images run in QEMU through a real enrollment,
 //! and the whole firmware through a real handshake, and log how much of the painted stack was used.
 
+use core::convert::identity;
 use core::time::Duration;
 use std::fs;
 use std::path::Path;
 
 use object::{Object, ObjectSection, SectionKind};
 use provision_testkit::cli::built_program;
-use provision_testkit::qemu::Emulator;
+use provision_testkit::qemu::{Emulator, Machine};
 use provision_testkit::scene::Scene;
 use serde::Serialize;
 
+use crate::boards::Board;
 use crate::firmware;
 use crate::needs::{self, NGINX, QEMU};
 use crate::process::{Fault, While};
@@ -35,6 +37,8 @@ struct Budget {
 const ENROLL_ONLY: Budget = Budget { flash: 48 * 1024, ram: 12 * 1024 };
 /// Flash: the whole image.
 const WHOLE: Budget = Budget { flash: 176 * 1024, ram: 44 * 1024 };
+/// Enrollment on a part with 16 kB of RAM, of which it leaves four to others. Flash: the whole image.
+const MICROBIT: Budget = Budget { flash: 60 * 1024, ram: 12 * 1024 };
 
 /// Patience for what the device computes, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,6 +65,11 @@ struct Size {
 pub(crate) fn run(json: bool) -> Result<(), Fault> {
     needs::ensure(&[QEMU, NGINX])?;
     let images = firmware::build(None)?;
+    let microbit = Board::named("microbit").map_err(Fault::new)?;
+    let on_microbit = firmware::build_for(microbit, None)?;
+    let [on_microbit] = &on_microbit[..] else {
+        return Err(Fault::new(format!("expected one image, found {on_microbit:?}")));
+    };
     let program = built_program().while_doing("building the CLI")?;
     let scene = Scene::open(program).while_doing("opening the scene")?;
     let (bare, _) = sections(&images.bare)?;
@@ -70,6 +79,11 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
         })?,
         Size::new("whole firmware", &images.whole, 0, WHOLE, |image| {
             stack_of_connection(&scene, image)
+        })?,
+        Size::new("microbit", on_microbit, 0, MICROBIT, |image| {
+            let flash = scene.station().path().join("microbit.flash");
+            let device = Machine::microbit().device_serial("microbit").flash_file(flash);
+            logged_by_enrollment(&enroll(&scene, &device.firmware(image))?)
         })?,
     ];
     if json {
@@ -113,7 +127,7 @@ impl Size {
 }
 
 /// Bytes in flash and in RAM, by the image's sections.
-fn sections(image: &Path) -> Result<(u64, u64), Fault> {
+pub(crate) fn sections(image: &Path) -> Result<(u64, u64), Fault> {
     let bytes = fs::read(image).while_doing(image.display())?;
     let file = object::File::parse(&*bytes).while_doing(image.display())?;
     let (mut flash, mut ram) = (0, 0);
@@ -135,23 +149,36 @@ fn sections(image: &Path) -> Result<(u64, u64), Fault> {
 }
 
 fn stack_of_enrollment(scene: &Scene, image: &Path) -> Result<u64, Fault> {
-    let device = enrolled(scene, image, "enroll-only")?;
+    logged_by_enrollment(&enrolled(scene, image, "enroll-only", identity)?)
+}
+
+fn logged_by_enrollment(device: &Emulator) -> Result<u64, Fault> {
     let line = device.log().wait_for_line("stack high-water=", PATIENCE).while_doing("stack")?;
     logged_stack(&line)
 }
 
 fn stack_of_connection(scene: &Scene, image: &Path) -> Result<u64, Fault> {
-    let device = enrolled(scene, image, "whole")?;
+    let device = enrolled(scene, image, "whole", identity)?;
     // Without a reset in between, so that the figure is that of both.
     let log = device.log();
     log.wait_for_line("http status=200", PATIENCE).while_doing("connection")?;
     logged_stack(&log.wait_for_line("stack high-water=", PATIENCE).while_doing("stack")?)
 }
 
-/// A blank device that was just enrolled, and is still running.
-fn enrolled(scene: &Scene, image: &Path, serial: &str) -> Result<Emulator, Fault> {
+/// A blank device that was just enrolled, and is still running, on a machine that `prepare` has made ready.
+pub(crate) fn enrolled(
+    scene: &Scene,
+    image: &Path,
+    serial: &str,
+    prepare: impl FnOnce(Machine) -> Machine,
+) -> Result<Emulator, Fault> {
     let flash = scene.station().path().join(format!("{serial}.flash"));
-    let device = scene.device(image, serial, &flash).start().while_doing("QEMU")?;
+    enroll(scene, &prepare(scene.device(image, serial, &flash)))
+}
+
+/// Starts a blank device, and enrolls it.
+fn enroll(scene: &Scene, machine: &Machine) -> Result<Emulator, Fault> {
+    let device = machine.start().while_doing("QEMU")?;
     let ran = scene.enroll(device.line_port(), &[]).while_doing("provision")?;
     if ran.code == 0 { Ok(device) } else { Err(Fault::new(ran.stderr)) }
 }

@@ -1,4 +1,4 @@
-//! A compiler for the board, found in one of three ways:
+//! A compiler for a board, found in one of three ways:
 //!
 //! 1. **installed**: the toolchain in use has the board's target;
 //! 2. **rustup**: `rustup target add` gets it, where rustup can download;
@@ -13,11 +13,9 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
+use crate::boards::Board;
 use crate::needs;
 use crate::process::{Fault, While, find, output, root, run_within};
-
-/// The board's target: Cortex-M4 with its floating point unit.
-pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// How long rustup may take; without network it fails at once or never.
 const RUSTUP_WITHIN: Duration = Duration::from_secs(120);
@@ -36,9 +34,16 @@ pub(crate) enum Way {
     BuildStd,
 }
 
-/// A cargo that builds for the board.
+/// A cargo that builds for a board.
 #[derive(Debug)]
-pub(crate) enum Toolchain {
+pub(crate) struct Toolchain {
+    board: &'static Board,
+    compiler: Compiler,
+}
+
+/// What compiles for a target.
+#[derive(Debug)]
+pub(crate) enum Compiler {
     /// The one in use, by either of the first two ways.
     InUse,
     /// Debian's.
@@ -50,42 +55,74 @@ pub(crate) enum Toolchain {
 
 impl Toolchain {
     /// Finds one, by `way` or by the first that works.
-    pub(crate) fn find(way: Option<Way>) -> Result<Self, Fault> {
+    pub(crate) fn find(board: &'static Board, way: Option<Way>) -> Result<Self, Fault> {
+        Ok(Self { board, compiler: Compiler::find(board.target, way)? })
+    }
+
+    /// `cargo <verb>` for the board's package, optimised as it is measured, with its output in [`target_dir`].
+    pub(crate) fn cargo(&self, verb: &str) -> Result<Command, Fault> {
+        let target = self.board.target;
+        let mut cargo = self.compiler.cargo(&[verb], target)?;
+        cargo.args(["--release", "--target", target, "--package", self.board.package]);
+        cargo.arg("--target-dir").arg(target_dir());
+        cargo.current_dir(self.board.workspace());
+        Ok(cargo)
+    }
+
+    /// Whether `cargo clippy` works with it: Debian's has none.
+    pub(crate) fn has_clippy(&self) -> bool {
+        matches!(self.compiler, Compiler::InUse) && find("cargo-clippy").is_some()
+    }
+
+    /// In one line, for the log.
+    pub(crate) fn describe(&self) -> String {
+        let (rustc, how) = match self.compiler {
+            Compiler::InUse => ("rustc", ""),
+            Compiler::BuildStd { .. } => (DEBIAN_RUSTC, ", compiling core itself"),
+        };
+        let version = output(Command::new(rustc).arg("--version")).unwrap_or_default();
+        format!("{}{how}", version.trim())
+    }
+}
+
+impl Compiler {
+    /// Finds one, by `way` or by the first that works.
+    pub(crate) fn find(target: &str, way: Option<Way>) -> Result<Self, Fault> {
         let allowed = |this| way.is_none() || way == Some(this);
-        if allowed(Way::Installed) && target_is_installed()? {
+        if allowed(Way::Installed) && is_installed(target)? {
             return Ok(Self::InUse);
         }
-        if allowed(Way::Rustup) && rustup_adds_target() && target_is_installed()? {
+        if allowed(Way::Rustup) && rustup_adds(target) && is_installed(target)? {
             return Ok(Self::InUse);
         }
         if allowed(Way::BuildStd) {
             return build_std().map_err(|fault| {
                 let hint = fault.hint.as_deref().unwrap_or_default();
-                Fault::new(format!("no compiler for {TARGET}: {}", fault.what))
-                    .hint(format!("rustup target add {TARGET}\n  or: {hint}"))
+                Fault::new(format!("no compiler for {target}: {}", fault.what))
+                    .hint(format!("rustup target add {target}\n  or: {hint}"))
             });
         }
-        Err(Fault::new(format!("no compiler for {TARGET} in this way"))
-            .hint(format!("rustup target add {TARGET}")))
+        Err(Fault::new(format!("no compiler for {target} in this way"))
+            .hint(format!("rustup target add {target}")))
     }
 
-    /// `cargo <verb>` for the board, optimised as it is measured, with its output in [`target_dir`].
-    pub(crate) fn cargo(&self, verb: &str) -> Result<Command, Fault> {
-        let mut cargo = match self {
+    /// `cargo <verb>` by this compiler, to which options may be added, `--target` among them.
+    pub(crate) fn cargo(&self, verb: &[&str], target: &str) -> Result<Command, Fault> {
+        match self {
             Self::InUse => {
                 let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-                cargo.arg(verb);
-                cargo.arg("--config").arg(rustflags(&cargo_home()?));
-                cargo
+                cargo.args(verb);
+                cargo.arg("--config").arg(rustflags(target, &cargo_home()?));
+                Ok(cargo)
             }
             Self::BuildStd { linker } => {
                 let mut cargo = Command::new(DEBIAN_CARGO);
-                cargo.arg(verb).arg("-Zbuild-std=core,alloc");
+                cargo.args(verb).arg("-Zbuild-std=core,alloc");
                 // A home of its own: the two cargos must not disturb each other.
                 let home = target_dir().join("cargo-home");
                 bring_configuration(&home)?;
-                cargo.arg("--config").arg(rustflags(&home));
-                cargo.arg("--config").arg(format!("target.{TARGET}.linker={linker:?}"));
+                cargo.arg("--config").arg(rustflags(target, &home));
+                cargo.arg("--config").arg(format!("target.{target}.linker={linker:?}"));
                 for rustup_sets in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "RUSTDOC"] {
                     cargo.env_remove(rustup_sets);
                 }
@@ -99,28 +136,9 @@ impl Toolchain {
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_HOME", home);
-                cargo
+                Ok(cargo)
             }
-        };
-        cargo.args(["--release", "--target", TARGET]);
-        cargo.arg("--target-dir").arg(target_dir());
-        cargo.current_dir(root().join("firmware-example"));
-        Ok(cargo)
-    }
-
-    /// Whether `cargo clippy` works with it: Debian's has none.
-    pub(crate) fn has_clippy(&self) -> bool {
-        matches!(self, Self::InUse) && find("cargo-clippy").is_some()
-    }
-
-    /// In one line, for the log.
-    pub(crate) fn describe(&self) -> String {
-        let (rustc, how) = match self {
-            Self::InUse => ("rustc", ""),
-            Self::BuildStd { .. } => (DEBIAN_RUSTC, ", compiling core itself"),
-        };
-        let version = output(Command::new(rustc).arg("--version")).unwrap_or_default();
-        format!("{}{how}", version.trim())
+        }
     }
 }
 
@@ -129,20 +147,20 @@ pub(crate) fn target_dir() -> PathBuf {
     root().join("target").join("firmware")
 }
 
-fn target_is_installed() -> Result<bool, Fault> {
-    Ok(sysroot("rustc")?.join("lib/rustlib").join(TARGET).join("lib").is_dir())
+fn is_installed(target: &str) -> Result<bool, Fault> {
+    Ok(sysroot("rustc")?.join("lib/rustlib").join(target).join("lib").is_dir())
 }
 
-fn rustup_adds_target() -> bool {
+fn rustup_adds(target: &str) -> bool {
     if find("rustup").is_none() {
         return false;
     }
-    eprintln!("adding the target {TARGET} (rustup)");
-    let added = run_within(Command::new("rustup").args(["target", "add", TARGET]), RUSTUP_WITHIN);
+    eprintln!("adding the target {target} (rustup)");
+    let added = run_within(Command::new("rustup").args(["target", "add", target]), RUSTUP_WITHIN);
     matches!(added, Ok(Some(status)) if status.success())
 }
 
-fn build_std() -> Result<Toolchain, Fault> {
+fn build_std() -> Result<Compiler, Fault> {
     if !debian_is_complete() {
         needs::install(&DEBIAN_PACKAGES)?;
     }
@@ -159,7 +177,7 @@ fn build_std() -> Result<Toolchain, Fault> {
         .flatten()
         .find(|linker| linker.is_file())
         .ok_or_else(|| Fault::new("no linker for the board").hint("sudo apt-get install -y lld"))?;
-    Ok(Toolchain::BuildStd { linker })
+    Ok(Compiler::BuildStd { linker })
 }
 
 /// Whether Debian's compiler is there, its sources too, and new enough for this project.
@@ -190,7 +208,8 @@ fn sysroot(rustc: &str) -> Result<PathBuf, Fault> {
     output(Command::new(rustc).args(["--print", "sysroot"])).map(|line| line.trim().into())
 }
 
-fn host() -> Result<String, Fault> {
+/// The machine's target triple.
+pub(crate) fn host() -> Result<String, Fault> {
     let version = output(Command::new("rustc").arg("-vV"))?;
     version
         .lines()
@@ -201,11 +220,11 @@ fn host() -> Result<String, Fault> {
 
 /// Panic messages name source files. By whole paths they would take kilobytes of flash, and other ones on each
 /// machine.
-fn rustflags(cargo_home: &Path) -> String {
+fn rustflags(target: &str, cargo_home: &Path) -> String {
     let registry = cargo_home.join("registry/src");
     let flags = [(registry, "crates"), (root(), ".")]
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-    format!("target.{TARGET}.rustflags={flags:?}")
+    format!("target.{target}.rustflags={flags:?}")
 }
 
 fn cargo_home() -> Result<PathBuf, Fault> {

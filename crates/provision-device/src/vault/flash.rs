@@ -5,10 +5,9 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use embedded_storage::nor_flash::NorFlash;
-use provision_csr::{Entropy, PublicKey, SoftwareKey, StoredKey};
+use provision_csr::{Entropy, PublicKey, Sha256, SoftwareKey, StoredKey, scrubbed};
 use provision_wire::Stage;
-use sha2_device::{Digest, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Vault, VaultFault};
 
@@ -116,6 +115,11 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
         Ok(Self { flash, range_start: start, slot_len, mounted: None, key: PhantomData })
     }
 
+    /// The flash, to look at.
+    pub const fn flash(&self) -> &F {
+        &self.flash
+    }
+
     /// Takes the flash back; nothing of the vault remains in memory.
     pub fn into_inner(self) -> F {
         self.flash
@@ -142,60 +146,59 @@ impl<F: NorFlash, K: SoftwareKey> Vault for FlashVault<F, K> {
     type Key = K;
 
     fn stage(&mut self) -> Result<Stage, VaultFault> {
-        let Some(live) = self.mount()?.live else { return Ok(Stage::Blank) };
-        Ok(self.record(live)?.header.stage)
+        Ok(self.live()?.map_or(Stage::Blank, |live| live.header.stage))
     }
 
     fn create_key(&mut self, entropy: &mut impl Entropy) -> Result<(), VaultFault> {
-        if let Some(live) = self.mount()?.live {
-            return self.record(live).map(|_| ());
+        if self.live()?.is_some() {
+            return Ok(());
         }
-        let record = Record::first(&K::generate(entropy)?.to_stored());
-        self.replace(record, Stage::Keyed, Body::New(&[]))
+        scrubbed::<STACK_LEN, _>(|| {
+            let mut front = Front::of(&K::generate(entropy)?.to_stored());
+            self.replace(&mut front, Stage::Keyed, Body::New(&[]))
+        })
     }
 
     fn key(&mut self) -> Result<Option<K>, VaultFault> {
-        let Some(live) = self.mount()?.live else { return Ok(None) };
-        let stored = self.record(live)?.front.stored_key().ok_or(VaultFault::Corrupt)?;
-        K::from_stored(&stored).map(Some).map_err(|_| VaultFault::Corrupt)
+        let Some(live) = self.live()? else { return Ok(None) };
+        scrubbed::<STACK_LEN, _>(|| {
+            let mut front = Front::empty();
+            self.read_live(live, &mut front, &mut [])?;
+            let stored = front.stored_key().ok_or(VaultFault::Corrupt)?;
+            K::from_stored(&stored).map(Some).map_err(|_| VaultFault::Corrupt)
+        })
     }
 
     fn store_delivery(&mut self, delivery: &[u8]) -> Result<(), VaultFault> {
-        let Some(live) = self.mount()?.live else {
+        let Some(live) = self.live()? else {
             return Err(VaultFault::OutOfOrder { stage: Stage::Blank });
         };
-        let record = self.record(live)?;
-        if record.header.stage == Stage::Sealed {
+        if live.header.stage == Stage::Sealed {
             return Err(VaultFault::Sealed);
         }
         if delivery.len() > self.delivery_len_max() {
             return Err(VaultFault::Full { max: self.delivery_len_max() });
         }
-        self.replace(record, Stage::Certified, Body::New(delivery))
+        self.follow(live, Stage::Certified, Body::New(delivery))
     }
 
     fn read_delivery<'b>(&mut self, out: &'b mut [u8]) -> Result<Option<&'b [u8]>, VaultFault> {
-        let Some(live) = self.mount()?.live else { return Ok(None) };
-        let header = self.record(live)?.header;
-        if header.stage == Stage::Keyed {
+        let Some(live) = self.live()?.filter(|live| live.header.stage != Stage::Keyed) else {
             return Ok(None);
-        }
-        let needed = header.delivery_len as usize;
+        };
+        let needed = live.header.delivery_len as usize;
         let out = out.get_mut(..needed).ok_or(VaultFault::BufferTooSmall { needed })?;
-
-        // Read once more, and checked once more: what is handed out is what the digest covers.
-        self.read_record(live, out)?.ok_or(VaultFault::Corrupt)?;
+        scrubbed::<STACK_LEN, _>(|| self.read_live(live, &mut Front::empty(), out))?;
         Ok(Some(out))
     }
 
     fn seal(&mut self) -> Result<(), VaultFault> {
-        let Some(live) = self.mount()?.live else {
+        let Some(live) = self.live()? else {
             return Err(VaultFault::OutOfOrder { stage: Stage::Blank });
         };
-        let record = self.record(live)?;
-        match record.header.stage {
+        match live.header.stage {
             Stage::Sealed => Ok(()),
-            Stage::Certified => self.replace(record, Stage::Sealed, Body::CopyOf(live)),
+            Stage::Certified => self.follow(live, Stage::Sealed, Body::CopyOf(live.slot)),
             stage => Err(VaultFault::OutOfOrder { stage }),
         }
     }
@@ -206,69 +209,100 @@ impl<F: NorFlash, K: SoftwareKey> Vault for FlashVault<F, K> {
 }
 
 impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
-    /// Finds the live record, and finishes what a power cut interrupted.
-    fn mount(&mut self) -> Result<Mounted, VaultFault> {
-        if let Some(mounted) = self.mounted {
-            return Ok(mounted);
+    /// The live record; see [`Live`].
+    #[inline(never)]
+    fn live(&mut self) -> Result<Option<Live>, VaultFault> {
+        if self.mounted.is_none() {
+            scrubbed::<STACK_LEN, _>(|| self.mount())?;
         }
-        let live = match (self.inspect(Slot::First)?, self.inspect(Slot::Second)?) {
-            (Found::Record(first), Found::Record(second)) => {
-                Some(if first.precedes(second)? { Slot::Second } else { Slot::First })
-            }
-            (Found::Record(_), _) => Some(Slot::First),
-            (_, Found::Record(_)) => Some(Slot::Second),
-            (Found::Damaged, _) | (_, Found::Damaged) => return Err(VaultFault::Corrupt),
-            (Found::Torn, Found::Torn) => None,
+        Ok(self.mounted.and_then(|mounted| mounted.live))
+    }
+
+    /// Finds the live record, and finishes what a power cut interrupted.
+    fn mount(&mut self) -> Result<(), VaultFault> {
+        let mut damaged = false;
+        let first = self.inspect(Slot::First, &mut damaged)?;
+        let second = self.inspect(Slot::Second, &mut damaged)?;
+        let live = match (&first, &second) {
+            (Some(one), Some(other)) if one.precedes(other)? => second,
+            _ => first.or(second),
         };
+        if live.is_none() && damaged {
+            return Err(VaultFault::Corrupt);
+        }
 
         let mut mounted = Mounted { live, spare_erased: false };
         match live {
             Some(live) => {
-                mounted.spare_erased = self.erase_unless_blank(live.other())?;
-                self.mounted = Some(mounted);
-                if self.commit_word_distance(live)? != 0 {
-                    let record = self.record(live)?;
-                    let stage = record.header.stage;
-                    self.replace(record, stage, Body::CopyOf(live))?;
+                mounted.spare_erased = self.erase_unless_blank(live.slot.other())?;
+                if !live.whole {
+                    let mut front = Front::empty();
+                    self.read_live(live, &mut front, &mut [])?;
+                    self.mounted = Some(mounted);
+                    return self.replace(&mut front, live.header.stage, Body::CopyOf(live.slot));
                 }
             }
             None => {
                 self.erase_unless_blank(Slot::Second)?;
                 mounted.spare_erased = self.erase_unless_blank(Slot::First)?;
-                self.mounted = Some(mounted);
             }
         }
-        self.mounted.ok_or(VaultFault::Flash)
+        self.mounted = Some(mounted);
+        Ok(())
     }
 
-    fn inspect(&mut self, slot: Slot) -> Result<Found, VaultFault> {
+    /// The record in a slot; without one, whether the slot is damaged is told in `damaged`.
+    fn inspect(&mut self, slot: Slot, damaged: &mut bool) -> Result<Option<Live>, VaultFault> {
         let distance = self.commit_word_distance(slot)?;
-        Ok(match self.read_record(slot, &mut [])? {
-            Some(Record { header, .. }) => {
-                Found::Record(Rank { whole: distance == 0, sequence: header.sequence })
-            }
-            None if distance <= COMMIT_WORD_ROT_MAX => Found::Damaged,
-            None => Found::Torn,
+        let header = self.read_record(slot, &mut Front::empty(), &mut [])?;
+        *damaged |= header.is_none() && distance <= COMMIT_WORD_ROT_MAX;
+        Ok(header.map(|header| Live { slot, header, whole: distance == 0 }))
+    }
+
+    /// Writes what follows the live record, of the same key.
+    // Not inlined: it is called twice, and is large.
+    #[inline(never)]
+    fn follow(&mut self, live: Live, stage: Stage, body: Body<'_>) -> Result<(), VaultFault> {
+        scrubbed::<STACK_LEN, _>(|| {
+            let mut front = Front::empty();
+            self.read_live(live, &mut front, &mut [])?;
+            self.replace(&mut front, stage, body)
         })
     }
 
-    /// Writes what follows `record` to the spare slot, makes it the live one and erases the one
-    /// before. The order is explained at [`FlashVault`].
-    fn replace(&mut self, record: Record, stage: Stage, body: Body<'_>) -> Result<(), VaultFault> {
-        let Mounted { live, spare_erased } = self.mount()?;
-        let spare = live.map_or(Slot::First, Slot::other);
-        self.mounted = None;
+    /// Writes the record that follows the live one to the spare slot, makes it the live one and
+    /// erases the one before. The order is explained at [`FlashVault`]. Must be mounted.
+    #[inline(never)]
+    fn replace(
+        &mut self,
+        front: &mut Front,
+        stage: Stage,
+        body: Body<'_>,
+    ) -> Result<(), VaultFault> {
+        // Taken: what is not finished here is found out anew.
+        let Mounted { live, spare_erased } = self.mounted.take().ok_or(VaultFault::Flash)?;
+        let spare = live.map_or(Slot::First, |live| live.slot.other());
+        let before = live.map_or(Header::NONE, |live| live.header);
+        let header = Header {
+            stage,
+            sequence: before.sequence.wrapping_add(1),
+            delivery_len: match body {
+                Body::New(delivery) => delivery.len() as u32,
+                Body::CopyOf(_) => before.delivery_len,
+            },
+        };
+        front.set_header(&header);
 
-        let record = record.followed_by(stage, body);
         if !spare_erased {
             self.erase(spare)?;
         }
-        self.write_record(spare, &record, body)?;
-        if self.read_record(spare, &mut [])?.is_none() {
+        self.write_record(spare, front, header.end(), body)?;
+        // What was written is in `front` no more, but what was read.
+        if self.read_record(spare, front, &mut [])? != Some(header) {
             return Err(VaultFault::Flash);
         }
         if let Body::CopyOf(source) = body
-            && !self.same_delivery(source, spare, record.end())?
+            && !self.same_delivery(source, spare, header.end())?
         {
             return Err(VaultFault::Flash);
         }
@@ -280,9 +314,10 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
         }
         // Only now: until here the old record was what a cut would have left.
         if let Some(old) = live {
-            self.erase(old)?;
+            self.erase(old.slot)?;
         }
-        self.mounted = Some(Mounted { live: Some(spare), spare_erased: live.is_some() });
+        let new = Live { slot: spare, header, whole: true };
+        self.mounted = Some(Mounted { live: Some(new), spare_erased: live.is_some() });
         Ok(())
     }
 
@@ -290,12 +325,13 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
     fn write_record(
         &mut self,
         slot: Slot,
-        record: &Record,
+        front: &Front,
+        end: u32,
         body: Body<'_>,
     ) -> Result<(), VaultFault> {
-        let mut hasher = Hasher::new();
-        hasher.update(record.front.as_bytes());
-        self.write(slot, FRONT_AT, record.front.as_bytes())?;
+        let mut hash = Sha256::new();
+        hash.update(front.as_bytes());
+        self.write(slot, FRONT_AT, front.as_bytes())?;
 
         let mut parts = match body {
             Body::New(delivery) => delivery,
@@ -303,7 +339,7 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
         }
         .chunks(UNIT);
         let mut at = DELIVERY_AT;
-        while at < record.end() {
+        while at < end {
             let mut unit = [PADDING; UNIT];
             match body {
                 Body::New(_) => {
@@ -312,48 +348,57 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
                 }
                 Body::CopyOf(source) => self.read(source, at, &mut unit)?,
             }
-            hasher.update(&unit);
+            hash.update(&unit);
             self.write(slot, at, &unit)?;
             at = at.saturating_add(UNIT as u32);
         }
-        self.write(slot, DIGEST_AT, &hasher.finish())
+        self.write(slot, DIGEST_AT, &hash.finish())
     }
 
-    /// Reads a slot, and of the delivery and its padding as much into `delivery` as that has room
-    /// for. `None` if the digest does not match: then what was read is worth nothing.
-    // Not inlined: it is called four times.
+    /// Reads a slot: what comes before the delivery into `front`, and of the delivery and its padding
+    /// as much into `delivery` as that has room for. `None` if the digest does not match: then what
+    /// was read is worth nothing.
+    // Not inlined: it is called three times.
     #[inline(never)]
     fn read_record(
         &mut self,
         slot: Slot,
+        front: &mut Front,
         delivery: &mut [u8],
-    ) -> Result<Option<Record>, VaultFault> {
-        let mut front = Front::empty();
+    ) -> Result<Option<Header>, VaultFault> {
         self.read(slot, FRONT_AT, front.as_bytes_mut())?;
-        let Some(header) = front.header() else { return Ok(None) };
-        let record = Record { header, front };
-        if record.end() > self.slot_len {
+        let Some(header) = front.header().filter(|header| header.end() <= self.slot_len) else {
             return Ok(None);
-        }
+        };
 
-        let mut hasher = Hasher::new();
-        hasher.update(record.front.as_bytes());
+        let mut hash = Sha256::new();
+        hash.update(front.as_bytes());
         let mut unit = [0; UNIT];
         let mut room = delivery.iter_mut();
         let mut at = DELIVERY_AT;
-        while at < record.end() {
+        while at < header.end() {
             self.read(slot, at, &mut unit)?;
-            hasher.update(&unit);
+            hash.update(&unit);
             // In this order: `zip` asks its first side first, so no room is lost between units.
             unit.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
             at = at.saturating_add(UNIT as u32);
         }
-        Ok(self.holds(slot, DIGEST_AT, &hasher.finish())?.then_some(record))
+        Ok(self.holds(slot, DIGEST_AT, &hash.finish())?.then_some(header))
     }
 
-    /// A record that must be there.
-    fn record(&mut self, live: Slot) -> Result<Record, VaultFault> {
-        self.read_record(live, &mut [])?.ok_or(VaultFault::Corrupt)
+    /// Reads the live record once more, and checks it once more: what is handed out is what the
+    /// digest covers.
+    fn read_live(
+        &mut self,
+        live: Live,
+        front: &mut Front,
+        delivery: &mut [u8],
+    ) -> Result<(), VaultFault> {
+        if self.read_record(live.slot, front, delivery)? == Some(live.header) {
+            Ok(())
+        } else {
+            Err(VaultFault::Corrupt)
+        }
     }
 
     /// Bits in which the commit word differs from what was programmed.
@@ -432,6 +477,7 @@ impl<F: NorFlash, K: SoftwareKey> FlashVault<F, K> {
 
 /// Why a range of flash cannot hold a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlashRangeError {
     /// An end of the range lies inside a page.
     NotWholePages {
@@ -487,32 +533,31 @@ impl Slot {
 
 #[derive(Clone, Copy)]
 struct Mounted {
-    live: Option<Slot>,
+    live: Option<Live>,
     /// This very run has erased the spare slot. That it reads blank would not be enough: after an
     /// interrupted erase it may, and still not hold what is programmed there.
     spare_erased: bool,
 }
 
-enum Found {
-    Record(Rank),
-    Damaged,
-    Torn,
-}
-
+/// A record as it was found on the medium, or as it was read back after it was written: its digest
+/// matched. So the stage can be told without reading all of it again, at each question. Nobody else
+/// writes there, and whatever is handed out beyond the header is read and checked again.
 #[derive(Clone, Copy)]
-struct Rank {
+struct Live {
+    slot: Slot,
+    header: Header,
+    /// The commit word is as it was programmed, to the bit.
     whole: bool,
-    sequence: u32,
 }
 
-impl Rank {
+impl Live {
     /// Whether `other` is the one to believe.
-    fn precedes(self, other: Self) -> Result<bool, VaultFault> {
+    fn precedes(&self, other: &Self) -> Result<bool, VaultFault> {
         if self.whole != other.whole {
             return Ok(other.whole);
         }
         // Serial number arithmetic (RFC 1982): the two differ by one, also where it wraps.
-        match other.sequence.wrapping_sub(self.sequence) {
+        match other.header.sequence.wrapping_sub(self.header.sequence) {
             1 => Ok(true),
             u32::MAX => Ok(false),
             // This vault never writes such a pair.
@@ -528,55 +573,27 @@ enum Body<'a> {
     CopyOf(Slot),
 }
 
-/// A record without its delivery.
-struct Record {
-    header: Header,
-    front: Front,
-}
-
-impl Record {
-    /// What comes before the first record: its key, and nothing that was ever written.
-    fn first(key: &StoredKey) -> Self {
-        let header = Header { stage: Stage::Blank, sequence: 0, delivery_len: 0 };
-        Self { header, front: Front::new(key) }
-    }
-
-    /// The next record of the same key.
-    fn followed_by(mut self, stage: Stage, body: Body<'_>) -> Self {
-        let delivery_len = match body {
-            Body::New(delivery) => delivery.len() as u32,
-            Body::CopyOf(_) => self.header.delivery_len,
-        };
-        let sequence = self.header.sequence.wrapping_add(1);
-        self.header = Header { stage, sequence, delivery_len };
-        self.front.set_header(&self.header);
-        self
-    }
-
-    /// Where it ends in its slot. Saturates for a length no slot can hold.
-    const fn end(&self) -> u32 {
-        match self.header.delivery_len.checked_next_multiple_of(UNIT as u32) {
-            Some(padded) => DELIVERY_AT.saturating_add(padded),
-            None => u32::MAX,
-        }
-    }
-}
-
 /// The part of a record before the delivery: header, secret, public key. Zeroized when dropped.
-///
-/// Header and secret together are exactly one block of SHA-256, so the hasher takes them from here
-/// and keeps no copy of its own.
-struct Front(Zeroizing<[[u8; UNIT]; 5]>);
+struct Front([[u8; UNIT]; 5]);
+
+impl Drop for Front {
+    #[inline(never)]
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Front {}
 
 impl Front {
     fn empty() -> Self {
-        Self(Zeroizing::new([[PADDING; UNIT]; 5]))
+        Self([[PADDING; UNIT]; 5])
     }
 
     /// A key without a header.
-    fn new(key: &StoredKey) -> Self {
+    fn of(key: &StoredKey) -> Self {
         let mut front = Self::empty();
-        let [_, secret, public @ ..] = &mut *front.0;
+        let [_, secret, public @ ..] = &mut front.0;
         *secret = *key.secret();
         let public = public.as_flattened_mut().iter_mut();
         public.zip(key.public().as_sec1()).for_each(|(to, from)| *to = *from);
@@ -584,18 +601,18 @@ impl Front {
     }
 
     fn header(&self) -> Option<Header> {
-        let [header, ..] = &*self.0;
+        let [header, ..] = &self.0;
         Header::parse(header)
     }
 
     fn stored_key(&self) -> Option<StoredKey> {
-        let [_, secret, public @ ..] = &*self.0;
+        let [_, secret, public @ ..] = &self.0;
         let public = public.as_flattened().first_chunk::<{ PublicKey::LEN }>()?;
         Some(StoredKey::new(*secret, PublicKey::from_sec1(*public).ok()?))
     }
 
     fn set_header(&mut self, new: &Header) {
-        let [header, ..] = &mut *self.0;
+        let [header, ..] = &mut self.0;
         *header = new.to_bytes();
     }
 
@@ -608,26 +625,8 @@ impl Front {
     }
 }
 
-/// SHA-256, with no part of it inlined where it is used: that would be a kilobyte of flash.
-struct Hasher(Sha256);
-
-impl Hasher {
-    fn new() -> Self {
-        Self(Sha256::new())
-    }
-
-    #[inline(never)]
-    fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    #[inline(never)]
-    fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
-}
-
 /// First unit of what the digest covers.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Header {
     stage: Stage,
     sequence: u32,
@@ -635,9 +634,20 @@ struct Header {
 }
 
 impl Header {
+    /// What comes before the first record.
+    const NONE: Self = Self { stage: Stage::Blank, sequence: 0, delivery_len: 0 };
+
+    /// Where the record ends in its slot. Saturates for a length no slot can hold.
+    const fn end(&self) -> u32 {
+        match self.delivery_len.checked_next_multiple_of(UNIT as u32) {
+            Some(padded) => DELIVERY_AT.saturating_add(padded),
+            None => u32::MAX,
+        }
+    }
+
     /// Magic and version of the format, stage code, sequence, length of the delivery (little-endian,
     /// 4 bytes each), padding.
-    fn to_bytes(&self) -> [u8; UNIT] {
+    fn to_bytes(self) -> [u8; UNIT] {
         let stage = self.stage.code();
         let mut bytes = [PADDING; UNIT];
         let fields = [stage, self.sequence, self.delivery_len].map(u32::to_le_bytes);
@@ -661,6 +671,9 @@ impl Header {
         Some(Self { stage, sequence, delivery_len })
     }
 }
+
+/// Stack that work on a record takes on a Cortex-M4 apart from making a key, in bytes, rounded up.
+const STACK_LEN: usize = 2_048;
 
 /// Everything in a record begins at a multiple of this, so every usual program unit divides it.
 const UNIT: usize = 32;

@@ -1,11 +1,10 @@
 //! One script, the states it goes through, and the check of a run whose power was cut.
 
 use embedded_storage::nor_flash::NorFlash;
-use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, PublicKey, SignError, Signature, SoftwareKey, StoredKey,
-};
+use provision_csr::{Entropy, IdentityKey, NoEntropy, PublicKey};
 use provision_device::{FlashVault, Stage, Vault, VaultFault};
 use provision_testkit::flash::{Cut, Operation, PowerCutFlash};
+pub(crate) use provision_testkit::toy_p256::ToyKey as TestKey;
 use sha2_device::{Digest, Sha256};
 
 pub(crate) type TestVault<F> = FlashVault<F, TestKey>;
@@ -295,7 +294,7 @@ impl TestEntropy {
     }
 
     /// Everything drawn so far.
-    fn secrets(&self) -> Vec<[u8; 32]> {
+    pub(crate) fn secrets(&self) -> Vec<[u8; 32]> {
         (1..self.0).map(Self::draw).collect()
     }
 }
@@ -305,51 +304,5 @@ impl Entropy for TestEntropy {
         out.copy_from_slice(&Self::draw(self.0));
         self.0 += 1;
         Ok(())
-    }
-}
-
-/// A key without arithmetic: the vault does not care, and a million of them are made.
-pub(crate) struct TestKey(StoredKey);
-
-impl TestKey {
-    pub(crate) fn new(secret: [u8; 32]) -> Self {
-        Self(StoredKey::new(secret, Self::public_of(&secret)))
-    }
-
-    pub(crate) fn public_of(secret: &[u8; 32]) -> PublicKey {
-        let half: [u8; 32] = Sha256::digest(secret).into();
-        let mut point = [0x04; 65];
-        point[1..33].copy_from_slice(&half);
-        point[33..].copy_from_slice(&half);
-        PublicKey::from_sec1(point).unwrap()
-    }
-}
-
-impl IdentityKey for TestKey {
-    fn public_key(&self) -> PublicKey {
-        *self.0.public()
-    }
-
-    fn sign_digest(&self, _: &[u8; 32]) -> Result<Signature, SignError> {
-        Err(SignError)
-    }
-}
-
-impl SoftwareKey for TestKey {
-    fn generate(entropy: &mut impl Entropy) -> Result<Self, NoEntropy> {
-        let mut secret = [0; 32];
-        entropy.fill(&mut secret)?;
-        Ok(Self::new(secret))
-    }
-
-    fn from_stored(stored: &StoredKey) -> Result<Self, SignError> {
-        if Self::public_of(stored.secret()) != *stored.public() {
-            return Err(SignError);
-        }
-        Ok(Self::new(*stored.secret()))
-    }
-
-    fn to_stored(&self) -> StoredKey {
-        StoredKey::new(*self.0.secret(), *self.0.public())
     }
 }

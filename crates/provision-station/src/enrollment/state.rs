@@ -139,10 +139,7 @@ impl<P: VerifyP256> Enrollment<P> {
     pub fn handle(&mut self, input: Input<'_>, now_ms: u64) {
         let result = match input {
             Input::Tick => Ok(()),
-            Input::Received(bytes) => bytes.iter().try_for_each(|byte| {
-                let Some(payload) = self.exchange.receive(*byte) else { return Ok(()) };
-                self.answered(&payload, now_ms)
-            }),
+            Input::Received(bytes) => self.received(bytes, now_ms),
             Input::Standing(standing) => self.standing(standing, now_ms),
             Input::Known(known) => self.known(known, now_ms),
             Input::Issued(chain) => self.issued(chain),
@@ -152,6 +149,15 @@ impl<P: VerifyP256> Enrollment<P> {
             self.state = State::Finished;
             self.outbox.push_back(Output::Failed(fault));
         }
+    }
+
+    fn received(&mut self, mut bytes: &[u8], now_ms: u64) -> Result<(), EnrollmentFault> {
+        while !bytes.is_empty() {
+            if let Some(payload) = self.exchange.receive_some(&mut bytes) {
+                self.answered(&payload, now_ms)?;
+            }
+        }
+        Ok(())
     }
 
     fn ask(&mut self, ask: &Ask<'_>, patience: Patience, now_ms: u64) {

@@ -31,8 +31,8 @@ pub enum Step {
     Together(Vec<Self>),
     /// One handshake message split over two records.
     Split(Box<Self>),
-    /// One handshake message with the bits of a mask flipped in one byte, encrypted and counted in
-    /// the transcript as it is then.
+    /// One handshake message with the bits of a mask flipped in one byte, or in its last one if it is
+    /// shorter, encrypted and counted in the transcript as it is then.
     Mutated(Box<Self>, usize, u8),
     /// Waits for the client's Finished.
     AwaitClient,

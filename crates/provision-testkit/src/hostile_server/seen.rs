@@ -17,6 +17,8 @@ pub struct Seen {
     pub certificates: Vec<Vec<u8>>,
     /// Whether the client's signature verified, if it came.
     pub certificate_verify: Option<bool>,
+    /// The digest that signature is over, SHA-256.
+    pub signed_sha256: Option<[u8; 32]>,
     /// Whether the client's Finished fits, if it came.
     pub finished: Option<bool>,
     /// Application data.

@@ -13,7 +13,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::{Log, QemuError, monitor};
+use super::flash_file::Saved;
+use super::memory::{self, Region};
+use super::monitor::Monitor;
+use super::{Log, QemuError, bus};
 
 /// Patience for QEMU to come up, which takes a tenth of a second on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -28,17 +31,22 @@ pub struct Emulator {
     child: Child,
     line_port: PathBuf,
     log: Log,
+    /// `None` until the board is there.
+    monitor: Option<Monitor>,
     readers: Vec<JoinHandle<()>>,
     ended: Option<ExitStatus>,
+    /// The flash, where it is to be saved before the end.
+    saved: Option<Saved>,
     /// Flash and relay may be in there: gone after the emulator.
     scratch: TempDir,
 }
 
 impl Emulator {
     pub(super) fn start(
-        program: &OsStr,
+        (program, package): (&OsStr, &'static str),
         arguments: &[OsString],
         log_file: Option<&Path>,
+        saved: Option<Saved>,
         scratch: TempDir,
     ) -> Result<Self, QemuError> {
         let copy = log_file
@@ -52,10 +60,9 @@ impl Emulator {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound => QemuError::NotFound {
-                    program: program.to_string_lossy().into_owned(),
-                    package: "qemu-system-arm",
-                },
+                io::ErrorKind::NotFound => {
+                    QemuError::NotFound { program: program.to_string_lossy().into_owned(), package }
+                }
                 _ => QemuError::System { doing: "starting QEMU", source },
             })?;
 
@@ -68,8 +75,10 @@ impl Emulator {
             child,
             line_port: PathBuf::new(),
             log,
+            monitor: None,
             readers: readers.into_iter().flatten().collect(),
             ended: None,
+            saved,
             scratch,
         };
         emulator.line_port = emulator.wait_for_line_port()?;
@@ -95,6 +104,29 @@ impl Emulator {
         self.child.id()
     }
 
+    /// All memory the board can write, but for its flash, which is in the flash file. The board stands still
+    /// meanwhile, for a tenth of a second.
+    ///
+    /// # Errors
+    ///
+    /// [`QemuError::System`] if QEMU has ended.
+    pub fn memory(&self) -> Result<Vec<Region>, QemuError> {
+        let monitor = self.monitor.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into());
+        monitor
+            .and_then(|monitor| memory::read(monitor, self.scratch.path()))
+            .map_err(|source| QemuError::System { doing: "reading the board's memory", source })
+    }
+
+    /// Writes words to the board's memory or registers, from `address` on.
+    ///
+    /// # Errors
+    ///
+    /// [`QemuError::System`] if QEMU has ended.
+    pub fn write(&self, address: u64, words: &[u32]) -> Result<(), QemuError> {
+        bus::write(self.scratch.path(), address, words)
+            .map_err(|source| QemuError::System { doing: "writing to the board's memory", source })
+    }
+
     /// Cuts the power (SIGKILL), at whatever instruction. No harm if it ended before.
     ///
     /// # Errors
@@ -104,8 +136,10 @@ impl Emulator {
         if let Some(status) = self.try_wait()? {
             return Ok(status);
         }
+        let saved = self.save_flash();
         self.child.kill().map_err(|source| QemuError::System { doing: "killing QEMU", source })?;
-        self.wait_exit(END_WITHIN)
+        let status = self.wait_exit(END_WITHIN)?;
+        saved.map(|()| status)
     }
 
     /// Asks the emulator to end (SIGTERM), and waits until it has. To the firmware it is a power cut, too.
@@ -117,6 +151,7 @@ impl Emulator {
         if let Some(status) = self.try_wait()? {
             return Ok(status);
         }
+        self.save_flash()?;
         let doing = "asking QEMU to end";
         let pid = i32::try_from(self.child.id())
             .map_err(|source| QemuError::System { doing, source: io::Error::other(source) })?;
@@ -148,6 +183,16 @@ impl Emulator {
         }
     }
 
+    /// Where QEMU keeps the flash to itself. A board that never ran has nothing to save.
+    fn save_flash(&self) -> Result<(), QemuError> {
+        match (&self.saved, &self.monitor) {
+            (Some(saved), Some(monitor)) => saved
+                .save(monitor, self.scratch.path())
+                .map_err(|source| QemuError::System { doing: "saving the flash", source }),
+            _ => Ok(()),
+        }
+    }
+
     fn try_wait(&mut self) -> Result<Option<ExitStatus>, QemuError> {
         if self.ended.is_some() {
             return Ok(self.ended);
@@ -169,8 +214,12 @@ impl Emulator {
 
     /// What QEMU does not like about its arguments it says before the board is there.
     fn wait_for_board(&mut self) -> Result<(), QemuError> {
-        let Err(source) = monitor::attend(self.scratch.path(), START_WITHIN) else {
-            return Ok(());
+        let source = match Monitor::attend(self.scratch.path(), START_WITHIN) {
+            Ok(monitor) => {
+                self.monitor = Some(monitor);
+                return Ok(());
+            }
+            Err(source) => source,
         };
         match self.wait_exit(END_WITHIN) {
             Ok(status) => Err(QemuError::Ended {

@@ -36,6 +36,10 @@ pub enum QemuError {
         source: io::Error,
     },
 
+    /// A network was asked for, and the board has nothing to connect it to.
+    #[error("the board has no network")]
+    NoNetwork,
+
     /// The system refused something: a process, a signal, a temporary file.
     #[error("{doing}: {source}")]
     System {

@@ -1,9 +1,13 @@
 //! What the device's network reaches.
 
 use core::net::{SocketAddr, SocketAddrV4};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::QemuError;
+use super::board::Nic;
 
 /// The network at the board's Ethernet port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,19 +32,26 @@ impl Network {
         Self::RestrictedTo { guest, host }
     }
 
-    /// The value of QEMU's `-nic`. Writes what it needs into `scratch`.
-    pub(super) fn nic(self, scratch: &Path) -> io::Result<String> {
-        match self {
-            Self::None => Ok("none".into()),
-            Self::RestrictedTo { guest, host } => {
-                let relay = write_relay(scratch, host)?;
-                let command = format!("bash '{}'", relay.display());
-                Ok(format!(
-                    "user,model=lan9118,restrict=on,guestfwd=tcp:{guest}-cmd:{}",
-                    escape(&command)
-                ))
-            }
-        }
+    /// QEMU's arguments for a board that is connected like this. Writes what it needs into `scratch`.
+    pub(super) fn arguments(self, nic: Nic, scratch: &Path) -> Result<Vec<OsString>, QemuError> {
+        let Self::RestrictedTo { guest, host } = self else {
+            return Ok(["-nic", "none"].map(OsString::from).into());
+        };
+        let relay = write_relay(scratch, host)
+            .map_err(|source| QemuError::System { doing: "writing the relay", source })?;
+        let command = escape(&format!("bash '{}'", relay.display()));
+        let forward = format!("restrict=on,guestfwd=tcp:{guest}-cmd:{command}");
+        let arguments: Vec<String> = match nic {
+            Nic::OnBoard(model) => vec!["-nic".into(), format!("user,model={model},{forward}")],
+            Nic::Device(model) => vec![
+                "-netdev".into(),
+                format!("user,id=cable,{forward}"),
+                "-device".into(),
+                format!("{model},netdev=cable"),
+            ],
+            Nic::None => return Err(QemuError::NoNetwork),
+        };
+        Ok(arguments.into_iter().map(OsString::from).collect())
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use tempfile::TempDir;
 
-use super::{Emulator, FLASH_LEN, Machine, Network, QemuError, create_erased_flash};
+use super::{Emulator, Machine, Network, QemuError, create_erased_flash};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -190,7 +190,7 @@ fn arguments_reach_qemu_whole() {
     let odd = bench.path("flash, and more");
     let emulator = bench.machine().flash_file(&odd).arg("name=a,b").start().unwrap();
     emulator.log().wait_for_line(ERASED, PATIENCE).unwrap();
-    assert_eq!(fs::metadata(odd).unwrap().len(), FLASH_LEN);
+    assert_eq!(fs::metadata(odd).unwrap().len(), bench.machine().flash_len());
     let words = fs::read_to_string(format!("/proc/{}/cmdline", emulator.id())).unwrap();
     assert!(words.contains("arg=firmware,arg=name=a,,b"), "{words}");
 }
@@ -199,10 +199,57 @@ fn arguments_reach_qemu_whole() {
 fn a_flash_file_is_erased_and_never_overwritten() {
     let bench = Bench::new();
     let path = bench.path("flash");
-    create_erased_flash(&path).unwrap();
+    create_erased_flash(&path, 100_000).unwrap();
     assert!(fs::read(&path).unwrap().iter().all(|&byte| byte == 0xff));
-    assert_eq!(fs::metadata(&path).unwrap().len(), FLASH_LEN);
-    assert!(create_erased_flash(&path).is_err());
+    assert_eq!(fs::metadata(&path).unwrap().len(), 100_000);
+    assert!(create_erased_flash(&path, 100_000).is_err());
+}
+
+/// For the micro:bit: clears the first word of the vault by the flash controller, then says so.
+const CLEARS_A_WORD: [u16; 22] = [
+    0x1000, 0x2000, // initial stack pointer
+    0x0009, 0x0000, // reset: start, in Thumb
+    0x4804, // start: ldr   r0, =0x4001e504      CONFIG of the flash controller
+    0x2101, //        movs  r1, #1               write enable
+    0x6001, //        str   r1, [r0]
+    0x4804, //        ldr   r0, =0x3dc00
+    0x2100, //        movs  r1, #0
+    0x6001, //        str   r1, [r0]
+    0x2004, //        movs  r0, #4               SYS_WRITE0
+    0x4903, //        ldr   r1, =text
+    0xbeab, //        bkpt  0xab
+    0xe7fe, //        b     .
+    0xe504, 0x4001, // literals
+    0xdc00, 0x0003, //
+    0x0028, 0x0000, //
+    0x6b6f, 0x000a, // text: "ok\n"
+];
+
+#[test]
+fn a_flash_that_qemu_keeps_to_itself_is_saved_when_power_is_cut() {
+    let bench = Bench::with_image(&CLEARS_A_WORD);
+    let flash = bench.path("flash");
+    let machine = Machine::microbit().firmware(bench.path("image")).flash_file(&flash);
+    let mut vault = vec![0xff; usize::try_from(machine.flash_len()).unwrap()];
+    vault[100] = b'k';
+    fs::write(&flash, &vault).unwrap();
+
+    for end in [Emulator::kill, Emulator::shutdown] {
+        let mut emulator = machine.start().unwrap();
+        emulator.log().wait_for_line("ok", PATIENCE).unwrap();
+        end(&mut emulator).unwrap();
+        vault[..4].fill(0);
+        assert_eq!(fs::read(&flash).unwrap(), vault, "what was there, and what was written");
+    }
+}
+
+#[test]
+fn a_board_without_network_is_not_given_one() {
+    let bench = Bench::with_image(&CLEARS_A_WORD);
+    let network =
+        Network::restricted_to("10.0.2.100:1".parse().unwrap(), "127.0.0.1:9".parse().unwrap());
+    let machine = Machine::microbit().firmware(bench.path("image")).network(network);
+    assert!(matches!(machine.start().unwrap_err(), QemuError::NoNetwork));
 }
 
 /// A directory with the image in it.
@@ -212,8 +259,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_image(&IMAGE)
+    }
+
+    fn with_image(words: &[u16]) -> Self {
         let directory = TempDir::new().unwrap();
-        let image: Vec<u8> = IMAGE.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let image: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         fs::write(directory.path().join("image"), image).unwrap();
         Self { directory }
     }

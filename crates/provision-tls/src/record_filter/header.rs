@@ -100,6 +100,7 @@ impl From<[u8; Self::LEN]> for Header {
 
 /// Why a record was refused before it was decrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RecordFault {
     /// A record type that has no place here: above all a plaintext record, which anybody on the

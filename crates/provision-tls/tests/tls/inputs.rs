@@ -3,15 +3,16 @@
 use core::time::Duration;
 
 use embedded_io::{Read as _, Write as _};
-use provision_csr::{Entropy, IdentityKey as _, NoEntropy, PortableP256};
+use provision_csr::{Entropy, IdentityKey as _, NoEntropy};
 use provision_testkit::{
     hostile_server::{HostileServer, Script, Seen, Step},
     tcp::Tcp,
 };
 use provision_tls::{
-    Buffers, ClientIdentity, ConnectError, Endpoint, RecordFault, ServerName, UnixSeconds, connect,
+    Buffers, ClientIdentity, ConnectError, Endpoint, RecordFault, ServerName, UnixSeconds,
 };
 
+use crate::half::Half;
 use crate::world::{AbsentKey, NAME, OsEntropy, WORDS, World};
 
 /// Connects with what differs, and says the words if that went well.
@@ -20,33 +21,39 @@ fn bring<const READ: usize, const WRITE: usize>(
     mut buffers: Buffers<READ, WRITE>,
     identity: &ClientIdentity<'_, impl provision_csr::IdentityKey>,
     alpn: &[&[u8]],
-    entropy: &mut impl Entropy,
+    entropy: &(impl Entropy + Clone),
     script: Script,
 ) -> (Result<Vec<u8>, ConnectError>, Seen) {
-    let server = HostileServer::start("127.0.0.1:0", world.server(), script).expect("a port");
-    let endpoint = Endpoint {
-        name: ServerName::parse(NAME).expect("a name"),
-        anchors: &[world.server_root.der()],
-        alpn,
-    };
-    let mut transport =
-        Tcp::connect(server.address(), Duration::from_secs(10)).expect("a connection");
-    let connected = connect::<PortableP256, _>(
-        &mut transport,
-        &mut buffers,
-        &endpoint,
-        identity,
-        UnixSeconds(world.now),
-        entropy,
-    );
-    let heard = connected.map(|mut stream| {
-        stream.write_all(WORDS).and_then(|()| stream.flush()).expect("to be heard");
-        let mut heard = vec![0; WORDS.len()];
-        stream.read_exact(&mut heard).expect("an answer");
-        heard
+    let [(heard, seen), (heard_async, seen_async)] = Half::BOTH.map(|half| {
+        let server =
+            HostileServer::start("127.0.0.1:0", world.server(), script.clone()).expect("a port");
+        let endpoint = Endpoint {
+            name: ServerName::parse(NAME).expect("a name"),
+            anchors: &[world.server_root.der()],
+            alpn,
+        };
+        let transport =
+            Tcp::connect(server.address(), Duration::from_secs(10)).expect("a connection");
+        let connected = half.connect(
+            transport,
+            &mut buffers,
+            &endpoint,
+            identity,
+            UnixSeconds(world.now),
+            &mut entropy.clone(),
+        );
+        let heard = connected.map(|mut stream| {
+            stream.write_all(WORDS).and_then(|()| stream.flush()).expect("to be heard");
+            let mut heard = vec![0; WORDS.len()];
+            stream.read_exact(&mut heard).expect("an answer");
+            heard
+        });
+        (heard, server.seen())
     });
-    drop(transport);
-    (heard, server.seen())
+    assert_eq!(heard_async, heard, "async, blocking");
+    assert_eq!(seen_async.certificates, seen.certificates, "async, blocking");
+    assert_eq!(seen_async.application_data, seen.application_data, "async, blocking");
+    (heard, seen)
 }
 
 fn identity(world: &World) -> ClientIdentity<'_, impl provision_csr::IdentityKey> {
@@ -61,7 +68,7 @@ fn large() -> Buffers<16_640, 2_048> {
 fn everything_as_it_should_be() {
     let world = World::new();
     let (heard, seen) =
-        bring(&world, large(), &identity(&world), &[], &mut OsEntropy, Script::honest());
+        bring(&world, large(), &identity(&world), &[], &OsEntropy, Script::honest());
     assert_eq!(heard.as_deref(), Ok(WORDS));
     assert!(seen.authenticated());
 }
@@ -69,6 +76,7 @@ fn everything_as_it_should_be() {
 #[test]
 fn without_entropy_nothing_is_sent() {
     /// Refuses from the draw of this number on.
+    #[derive(Clone)]
     struct Refusing(usize);
 
     impl Entropy for Refusing {
@@ -80,14 +88,8 @@ fn without_entropy_nothing_is_sent() {
 
     let world = World::new();
     for good_draws in [0, 1] {
-        let (heard, seen) = bring(
-            &world,
-            large(),
-            &identity(&world),
-            &[],
-            &mut Refusing(good_draws),
-            Script::honest(),
-        );
+        let (heard, seen) =
+            bring(&world, large(), &identity(&world), &[], &Refusing(good_draws), Script::honest());
         assert_eq!(heard, Err(ConnectError::NoEntropy), "after {good_draws} draws");
         assert_eq!(seen, Seen::default(), "after {good_draws} draws");
     }
@@ -95,6 +97,7 @@ fn without_entropy_nothing_is_sent() {
 
 #[test]
 fn with_entropy_that_is_stuck_nothing_is_sent() {
+    #[derive(Clone)]
     struct Stuck([u8; 32]);
 
     impl Entropy for Stuck {
@@ -110,7 +113,7 @@ fn with_entropy_that_is_stuck_nothing_is_sent() {
     let world = World::new();
     for bytes in [[0; 32], [0x5a; 32], [0xff; 32], no_key] {
         let (heard, seen) =
-            bring(&world, large(), &identity(&world), &[], &mut Stuck(bytes), Script::honest());
+            bring(&world, large(), &identity(&world), &[], &Stuck(bytes), Script::honest());
         assert_eq!(heard, Err(ConnectError::NoEntropy));
         assert_eq!(seen, Seen::default());
     }
@@ -121,7 +124,7 @@ fn a_key_that_cannot_sign() {
     let world = World::new();
     let absent = AbsentKey(world.device.key.public_key());
     let identity = ClientIdentity { leaf_der: &world.device.leaf_der, key: &absent };
-    let (heard, seen) = bring(&world, large(), &identity, &[], &mut OsEntropy, Script::honest());
+    let (heard, seen) = bring(&world, large(), &identity, &[], &OsEntropy, Script::honest());
     assert_eq!(heard, Err(ConnectError::CannotSign));
     // The server had proven itself, so it may know who could not.
     assert_eq!(seen.certificates, core::slice::from_ref(&world.device.leaf_der));
@@ -134,14 +137,8 @@ fn a_write_buffer_too_small_for_the_certificate() {
     let world = World::new();
     let leaf_der = vec![0; 512];
     let identity = ClientIdentity { leaf_der: &leaf_der, key: &world.device.key };
-    let (heard, seen) = bring(
-        &world,
-        Buffers::<16_640, 512>::new(),
-        &identity,
-        &[],
-        &mut OsEntropy,
-        Script::honest(),
-    );
+    let (heard, seen) =
+        bring(&world, Buffers::<16_640, 512>::new(), &identity, &[], &OsEntropy, Script::honest());
     assert_eq!(heard, Err(ConnectError::WriteBufferTooSmall { needed: 576, found: 512 }));
     assert_eq!(seen, Seen::default());
 }
@@ -156,7 +153,7 @@ fn a_write_buffer_just_large_enough() {
         Buffers::<16_640, 512>::new(),
         &identity(&world),
         &[&[b'a'; 200]],
-        &mut OsEntropy,
+        &OsEntropy,
         Script::honest(),
     );
     assert_eq!(heard.as_deref(), Ok(WORDS));
@@ -171,7 +168,7 @@ fn a_write_buffer_too_small_for_the_greeting() {
         Buffers::<16_640, 512>::new(),
         &identity(&world),
         &[&protocol, &protocol],
-        &mut OsEntropy,
+        &OsEntropy,
         Script::honest(),
     );
     assert_eq!(heard, Err(ConnectError::WriteBufferTooSmall { needed: 717, found: 512 }));
@@ -186,7 +183,7 @@ fn a_read_buffer_just_large_enough() {
         Buffers::<768, 512>::new(),
         &identity(&world),
         &[],
-        &mut OsEntropy,
+        &OsEntropy,
         Script::honest(),
     );
     assert_eq!(heard.as_deref(), Ok(WORDS));
@@ -200,14 +197,14 @@ fn a_record_too_long_for_the_read_buffer() {
     let script =
         || Script::honest().replacing(Step::EncryptedExtensions, Step::Handshake(long.clone()));
     let (heard, seen) =
-        bring(&world, Buffers::<768, 512>::new(), &identity(&world), &[], &mut OsEntropy, script());
+        bring(&world, Buffers::<768, 512>::new(), &identity(&world), &[], &OsEntropy, script());
     assert_eq!(
         heard,
         Err(ConnectError::Record(RecordFault::TooLongForBuffer { len: 1_025, room: 768 }))
     );
     assert!(seen.nothing_but_client_hello());
 
-    let (twin, _) = bring(&world, large(), &identity(&world), &[], &mut OsEntropy, script());
+    let (twin, _) = bring(&world, large(), &identity(&world), &[], &OsEntropy, script());
     assert_eq!(twin.as_deref(), Ok(WORDS));
 }
 
@@ -215,14 +212,8 @@ fn a_record_too_long_for_the_read_buffer() {
 fn protocols_that_cannot_be_written() {
     let world = World::new();
     for protocol in [&[][..], &[b'a'; 256]] {
-        let (heard, seen) = bring(
-            &world,
-            large(),
-            &identity(&world),
-            &[protocol],
-            &mut OsEntropy,
-            Script::honest(),
-        );
+        let (heard, seen) =
+            bring(&world, large(), &identity(&world), &[protocol], &OsEntropy, Script::honest());
         assert_eq!(heard, Err(ConnectError::BadAlpn));
         assert_eq!(seen, Seen::default());
     }

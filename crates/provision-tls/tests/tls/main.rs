@@ -4,7 +4,9 @@
 //! show the harness lets a good server through.
 
 mod after_handshake;
+mod cancelled;
 mod certificates;
+mod half;
 mod honest;
 mod inputs;
 mod mutations;

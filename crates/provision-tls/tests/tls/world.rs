@@ -4,8 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use embedded_io::{Read as _, Write as _};
 use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, PortableKey, PortableP256, PublicKey, SignError, Signature,
-    SoftwareKey as _,
+    Entropy, IdentityKey, NoEntropy, PortableKey, PublicKey, SignError, Signature, SoftwareKey as _,
 };
 use provision_testkit::{
     hostile_server::{Credentials, HostileServer, Script, Seen},
@@ -13,8 +12,10 @@ use provision_testkit::{
     tcp::Tcp,
 };
 use provision_tls::{
-    Buffers, ClientIdentity, ConnectError, Endpoint, ServerName, StreamError, UnixSeconds, connect,
+    Buffers, ClientIdentity, ConnectError, Endpoint, ServerName, StreamError, UnixSeconds,
 };
+
+use crate::half::Half;
 
 /// What the server is called, in every honest case.
 pub(crate) const NAME: &str = "cloud.example";
@@ -67,15 +68,25 @@ impl World {
         self.attempt(&Attempt::default(), credentials, script)
     }
 
+    /// Once with each half of the client; it must come to the same.
     pub(crate) fn attempt(
         &self,
         attempt: &Attempt<'_>,
         credentials: Credentials,
         script: Script,
     ) -> (Outcome, Seen) {
-        let server = HostileServer::start("127.0.0.1:0", credentials, script).expect("a port");
-        let outcome = self.talk(attempt, server.address());
-        (outcome, server.seen())
+        let [(outcome, seen), (outcome_async, seen_async)] = Half::BOTH.map(|half| {
+            let (credentials, script) = (credentials.clone(), script.clone());
+            let server = HostileServer::start("127.0.0.1:0", credentials, script).expect("a port");
+            let outcome = self.talk(half, attempt, server.address());
+            (outcome, server.seen())
+        });
+        assert_eq!(outcome_async, outcome, "async, blocking");
+        let learned = |seen: &Seen| {
+            (seen.nothing_but_client_hello(), seen.authenticated(), seen.application_data.clone())
+        };
+        assert_eq!(learned(&seen_async), learned(&seen), "{seen_async:?}, blocking {seen:?}");
+        (outcome, seen)
     }
 
     /// Expects a refusal, after which the server has seen nothing but a ClientHello.
@@ -90,7 +101,7 @@ impl World {
         refusal(self.play_as(credentials, Script::honest()))
     }
 
-    fn talk(&self, attempt: &Attempt<'_>, address: SocketAddr) -> Outcome {
+    fn talk(&self, half: Half, attempt: &Attempt<'_>, address: SocketAddr) -> Outcome {
         let mut buffers = Buffers::<16_640, 2_048>::new();
         let anchors = attempt.anchors.map_or_else(|| vec![self.server_root.der()], <[_]>::to_vec);
         let endpoint = Endpoint {
@@ -100,7 +111,7 @@ impl World {
         };
         let identity = ClientIdentity { leaf_der: &self.device.leaf_der, key: &self.device.key };
         let transport = Tcp::connect(address, attempt.patience).expect("a connection");
-        let connected = connect::<PortableP256, _>(
+        let connected = half.connect(
             transport,
             &mut buffers,
             &endpoint,
@@ -121,7 +132,7 @@ impl World {
         let mut part = [0; 7];
         let end = loop {
             match stream.read(&mut part) {
-                Ok(0) => break stream.close().map(drop),
+                Ok(0) => break stream.close(),
                 Ok(len) => heard.extend_from_slice(&part[..len]),
                 Err(error) => {
                     assert_eq!(stream.read(&mut part), Err(error), "the first error is final");
@@ -197,6 +208,7 @@ pub(crate) struct Device<K> {
 }
 
 /// The operating system's.
+#[derive(Clone)]
 pub(crate) struct OsEntropy;
 
 impl Entropy for OsEntropy {

@@ -6,11 +6,12 @@
 
 use core::fmt::Write;
 
+use board_qemu_common::nor::FlashError;
 use board_qemu_mps2_an386::board::{self, Mps2An386};
-use board_qemu_mps2_an386::flash::{EmulatedFlash, FlashError};
+use board_qemu_mps2_an386::flash::EmulatedFlash;
 use embedded_io::{Read, ReadReady, Write as _};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
-use provision_csr::{Entropy, NoEntropy};
+use provision_csr::{NoEntropy, RawEntropy};
 use provision_firmware_app::{Clock, Parts, StackGauge};
 
 /// What is programmed together.
@@ -62,5 +63,5 @@ fn keep(parts: &mut Parts<Mps2An386>, at: u32, piece: &[u8]) -> Result<(), Flash
 }
 
 fn mix(parts: &mut Parts<Mps2An386>, piece: &mut [u8]) -> Result<(), NoEntropy> {
-    parts.entropy.fill(piece)
+    parts.entropy.fill_raw(piece)
 }

@@ -9,7 +9,7 @@ use board_qemu_mps2_an386::clock::BoardClock;
 use board_qemu_mps2_an386::entropy::HostEntropy;
 use board_qemu_mps2_an386::lan9118::Lan9118;
 use board_qemu_mps2_an386::uart::Log;
-use provision_csr::Entropy;
+use provision_csr::RawEntropy;
 use provision_firmware_app::OnlineMemory;
 use provision_firmware_network::{Memory, SmoltcpNetwork};
 use static_cell::StaticCell;
@@ -41,7 +41,7 @@ fn network() -> Result<SmoltcpNetwork<Lan9118, BoardClock>, &'static str> {
     let ethernet = ETHERNET.init_with(Lan9118::new);
     let address = ethernet.bring_up().map_err(|_| "the Ethernet controller does not come up")?;
     let mut random = [0; 8];
-    HostEntropy::open().fill(&mut random).map_err(|_| "no entropy")?;
+    HostEntropy::open().fill_raw(&mut random).map_err(|_| "no entropy")?;
     let memory = MEMORY.init_with(Memory::new);
     let random = u64::from_le_bytes(random);
     Ok(SmoltcpNetwork::new(ethernet, address, memory, BoardClock::running(), random))

@@ -100,13 +100,11 @@ fn pkcs12_opens_in_openssl_and_java_and_theirs_opens_here() {
         let key = format!("{opened}/alice.key");
         assert_eq!(station.run(&["match", &key, "client/client.crt"]).code, 0);
     }
-    if std::path::Path::new("/usr/bin/keytool").exists() {
-        let list = ["-list", "-v", "-storetype", "PKCS12", "-keystore", "new.p12"];
-        let (content, text) =
-            tool(dir, "keytool", &[&list[..], &["-storepass", "p12 password"]].concat());
-        assert!(content, "{text}");
-        assert!(text.contains("PrivateKeyEntry") && text.contains("chain length: 3"), "{text}");
-    }
+    let list = ["-list", "-v", "-storetype", "PKCS12", "-keystore", "new.p12"];
+    let (content, text) =
+        tool(dir, "keytool", &[&list[..], &["-storepass", "p12 password"]].concat());
+    assert!(content, "{text}");
+    assert!(text.contains("PrivateKeyEntry") && text.contains("chain length: 3"), "{text}");
     // Theirs.
     let export = ["pkcs12", "-export", "-inkey", "client/client.key", "-in", "client/client.crt"];
     openssl(dir, &[&export[..], &["-passout", "file:pass", "-out", "theirs.p12"]].concat());
