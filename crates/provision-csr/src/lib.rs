@@ -50,6 +50,7 @@ mod csr;
 pub mod der;
 mod entropy;
 mod key;
+mod nonce;
 mod order;
 #[cfg(feature = "portable")]
 mod portable;
@@ -64,6 +65,7 @@ pub use key::{
     BadSignature, DerSignature, IdentityKey, NotDerSignature, NotUncompressed, PublicKey,
     SignError, Signature, SoftwareKey, StoredKey, VerifyP256,
 };
+pub use nonce::Nonces;
 pub use order::modulo_order;
 #[cfg(feature = "portable")]
 pub use portable::{PortableKey, PortableP256};

@@ -1,13 +1,12 @@
 //! The identity key.
 
 use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, PublicKey, SignError, Signature, SoftwareKey, StoredKey,
-    sample_scalar, scrubbed,
+    Entropy, IdentityKey, NoEntropy, Nonces, PublicKey, SignError, Signature, SoftwareKey,
+    StoredKey, sample_scalar, scrubbed,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::curve::Scalar;
-use crate::nonce::Nonces;
 
 /// An identity key in this chip's memory, whose arithmetic is assembler.
 ///
@@ -30,8 +29,8 @@ impl IdentityKey for AsmKey {
         scrubbed::<STACK_LEN, _>(|| {
             let secret = Zeroizing::new(self.scalar.to_be_bytes());
             let mut nonces = Nonces::new(&secret, sha256);
-            for _ in 0..CANDIDATES_MAX {
-                if let Some(k) = Scalar::from_be_bytes(&nonces.next())
+            for _ in 0..Nonces::CANDIDATES_MAX {
+                if let Some(k) = Scalar::from_be_bytes(&nonces.candidate())
                     && let Some(signature) = self.scalar.sign(sha256, &k)
                 {
                     return Ok(Signature::from_raw(signature));
@@ -68,6 +67,3 @@ impl SoftwareKey for AsmKey {
 
 /// Stack that making a key takes, and signing, in bytes, rounded up: the assembler leaves secrets there.
 const STACK_LEN: usize = 2_688;
-
-/// Candidates before giving up.
-const CANDIDATES_MAX: usize = 4;

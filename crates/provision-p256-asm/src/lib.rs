@@ -35,8 +35,6 @@ mod curve;
 #[cfg(has_umaal)]
 mod key;
 #[cfg(has_umaal)]
-mod nonce;
-#[cfg(has_umaal)]
 mod verify;
 
 #[cfg(has_umaal)]

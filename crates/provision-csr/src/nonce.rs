@@ -4,11 +4,13 @@
 //! keys HMAC anew at each of its uses. Here each key is taken in once, which leaves 18 compressions of 26 and takes
 //! two kilobytes of flash less. The tests hold both against the same vectors.
 
-use provision_csr::{Sha256, modulo_order};
 use zeroize::Zeroizing;
 
-/// The generator of RFC 6979 section 3.2: gives one candidate after the other.
-pub(crate) struct Nonces {
+use crate::{Sha256, modulo_order};
+
+/// The generator of RFC 6979 section 3.2: gives one candidate after the other, the same for every implementation of
+/// P-256. Zeroized when dropped.
+pub struct Nonces {
     key: Hmac,
     value: Zeroizing<[u8; 32]>,
     /// A candidate was given out, and refused if there is a next one.
@@ -16,10 +18,14 @@ pub(crate) struct Nonces {
 }
 
 impl Nonces {
+    /// That a signature tries before it gives up: one is refused once in 2^32 times.
+    pub const CANDIDATES_MAX: usize = 4;
+
     /// Steps b to f.
     ///
     /// `secret` is the private scalar, big-endian; `sha256` the digest that will be signed.
-    pub(crate) fn new(secret: &[u8; 32], sha256: &[u8; 32]) -> Self {
+    #[must_use]
+    pub fn new(secret: &[u8; 32], sha256: &[u8; 32]) -> Self {
         let mut nonces =
             Self { key: Hmac::new(&[0; 32]), value: Zeroizing::new([1; 32]), given: false };
         let digest = modulo_order(sha256);
@@ -29,7 +35,8 @@ impl Nonces {
     }
 
     /// Step h: the next candidate, big-endian. It is in range but once in 2^32 times.
-    pub(crate) fn next(&mut self) -> Zeroizing<[u8; 32]> {
+    #[must_use]
+    pub fn candidate(&mut self) -> Zeroizing<[u8; 32]> {
         if self.given {
             self.stir(0, &[], &[]);
         }
