@@ -197,8 +197,13 @@ fn unsafe_code_is_forbidden_but_on_boards_and_around_assembler() {
             if package.name.starts_with("board-") || package.name.as_str() == ASSEMBLER {
                 continue;
             }
-            let folder = package.manifest_path.parent().unwrap();
-            for (file, text) in sources(folder.join("src").as_std_path()) {
+            let folder = package.manifest_path.parent().unwrap().join("src");
+            // firmware-example/assembler has none: it compiles what lies beside it.
+            if !folder.is_dir() {
+                assert_eq!(package.name.as_str(), "firmware-assembler");
+                continue;
+            }
+            for (file, text) in sources(folder.as_std_path()) {
                 let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
                 let found = code.into_iter().find(|line| line.contains("unsafe {"));
                 assert_eq!(found, None, "{file}");

@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use der::Encode as _;
 use der::pem::{LineEnding, PemLabel as _};
-use provision_csr::PublicKey;
+use spki::SubjectPublicKeyInfoOwned;
 use thiserror::Error;
-use x509_cert::certificate::Certificate;
+use x509_cert::certificate::{Certificate, Version};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 
 use crate::certificate::{
-    CertifyError, IssuerIdentity, Statement, certify, is_signed_by, parse, public_key_of,
+    AnyCertificate, CertifyError, IssuerIdentity, Statement, certify, check_signature, key_id,
+    parse,
 };
+use crate::document::{Document, DocumentKind, documents};
 use crate::files::{self, FileError};
 use crate::key_file::{self, KeyFileError};
 use crate::passphrase::KeyProtection;
+use crate::private_key::PrivateKey;
 use crate::signer::{CaSigner, SoftwareSigner};
 use crate::validity::Validity;
 
@@ -27,7 +31,8 @@ pub(crate) struct Authority<S> {
 impl<S: CaSigner> Authority<S> {
     /// Puts the two together, if they belong together.
     pub(crate) fn new(certificate: CaCertificate, signer: S) -> Result<Self, CaFault> {
-        if signer.public_key() != certificate.public_key {
+        let certified = certificate.public_key().to_der().map_err(CaFault::NotACertificate)?;
+        if signer.public_key() != certified {
             return Err(CaFault::OtherKey);
         }
         Ok(Self { certificate, signer })
@@ -41,9 +46,18 @@ impl<S: CaSigner> Authority<S> {
     pub(crate) fn certify(&mut self, statement: &Statement) -> Result<Vec<u8>, CertifyError> {
         certify(statement, &self.certificate.identity, &mut self.signer)
     }
+
+    /// What signs; for what is not made from a statement.
+    pub(crate) const fn signer(&mut self) -> &mut S {
+        &mut self.signer
+    }
 }
 
 impl Authority<SoftwareSigner> {
+    pub(crate) const fn key(&self) -> &PrivateKey {
+        self.signer.key()
+    }
+
     /// Reads certificate and key from files.
     pub(crate) fn open(
         certificate: &Path,
@@ -51,7 +65,7 @@ impl Authority<SoftwareSigner> {
         protection: &KeyProtection,
     ) -> Result<Self, OpenError> {
         let ca = CaCertificate::open(certificate)?;
-        let signer = SoftwareSigner::from_secret_key(&key_file::read(key, protection)?);
+        let signer = SoftwareSigner::new(key_file::read(key, protection)?);
         Self::new(ca, signer)
             .map_err(|fault| OpenError::Unsuitable { path: certificate.to_owned(), fault })
     }
@@ -60,10 +74,9 @@ impl Authority<SoftwareSigner> {
 /// A certificate that was found fit for a CA.
 #[derive(Debug, Clone)]
 pub(crate) struct CaCertificate {
-    certificate: Certificate,
+    certificate: AnyCertificate,
     der: Vec<u8>,
     identity: IssuerIdentity,
-    public_key: PublicKey,
 }
 
 impl CaCertificate {
@@ -71,37 +84,67 @@ impl CaCertificate {
     pub(crate) fn new(der: Vec<u8>) -> Result<Self, CaFault> {
         let certificate = parse(&der).map_err(CaFault::NotACertificate)?;
         let tbs = certificate.tbs_certificate();
-        let public_key = public_key_of(tbs).ok_or(CaFault::NotP256)?;
+        if tbs.version() != Version::V3 {
+            return Err(CaFault::NotVersion3);
+        }
         let constraints = tbs.get_extension::<BasicConstraints>().ok().flatten();
         if !constraints.is_some_and(|(_, constraints)| constraints.ca) {
             return Err(CaFault::NotACa);
         }
-        let usage = tbs.get_extension::<KeyUsage>().ok().flatten();
-        if !usage.is_some_and(|(_, usage)| usage.key_cert_sign()) {
+        // Without the extension a key may be used for anything (RFC 5280 section 4.2.1.3); what
+        // `openssl req -x509` makes has none.
+        let usage = tbs.get_extension::<KeyUsage>().map_err(CaFault::NotACertificate)?;
+        if usage.is_some_and(|(_, usage)| !usage.key_cert_sign()) {
             return Err(CaFault::MayNotSign);
         }
-        let key_id: Option<(bool, SubjectKeyIdentifier)> = tbs.get_extension().ok().flatten();
-        let Some((_, SubjectKeyIdentifier(key_id))) = key_id else {
-            return Err(CaFault::NoKeyIdentifier);
+        let given: Option<(bool, SubjectKeyIdentifier)> = tbs.get_extension().ok().flatten();
+        let key_id = match given {
+            Some((_, SubjectKeyIdentifier(key_id))) => key_id,
+            // What it signs needs one all the same; a validator compares only where both have it.
+            None => key_id(tbs.subject_public_key_info()).map_err(CaFault::NotACertificate)?,
         };
         let identity = IssuerIdentity { name: tbs.subject().clone(), key_id };
-        Ok(Self { certificate, der, identity, public_key })
+        Ok(Self { certificate, der, identity })
     }
 
-    /// Reads a PEM file with one certificate.
+    pub(crate) fn public_key(&self) -> &SubjectPublicKeyInfoOwned {
+        self.certificate.tbs_certificate().subject_public_key_info()
+    }
+
+    pub(crate) const fn identity(&self) -> &IssuerIdentity {
+        &self.identity
+    }
+
+    pub(crate) const fn certificate(&self) -> &AnyCertificate {
+        &self.certificate
+    }
+
+    /// Whether nobody but itself vouches for it.
+    pub(crate) fn is_self_signed(&self) -> bool {
+        self.check_signed_by(self).is_ok()
+    }
+
+    /// Reads the first certificate of a file.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let pem = files::read(path)?;
+        Ok(Self::open_all(path)?.swap_remove(0))
+    }
+
+    /// Reads every certificate of a file; there is at least one.
+    pub(crate) fn open_all(path: &Path) -> Result<Vec<Self>, OpenError> {
+        let contents = files::read(path)?;
         let unsuitable = |fault| OpenError::Unsuitable { path: path.to_owned(), fault };
-        let (label, der) = der::pem::decode_vec(pem.trim_ascii_start())
-            .map_err(|error| unsuitable(CaFault::NotACertificate(error.into())))?;
-        if label != Certificate::PEM_LABEL {
-            return Err(unsuitable(CaFault::NotThatPem { label: label.to_owned() }));
-        }
-        Self::new(der).map_err(unsuitable)
+        let found = documents(&contents)
+            .map_err(|error| unsuitable(CaFault::Unreadable(error.to_string())))?;
+        let read = |document: Document| match document.kind {
+            DocumentKind::Certificate => Self::new(document.bytes.to_vec()).map_err(unsuitable),
+            kind => Err(unsuitable(CaFault::Other { kind })),
+        };
+        found.into_iter().map(read).collect()
     }
 
     pub(crate) fn check_signed_by(&self, issuer: &Self) -> Result<(), CaFault> {
-        if is_signed_by(&self.certificate, &issuer.certificate) {
+        let named = self.certificate.tbs_certificate().issuer() == &issuer.identity.name;
+        if named && check_signature(&self.der, &self.certificate, issuer.public_key()).is_ok() {
             Ok(())
         } else {
             Err(CaFault::NotSignedBy { issuer: issuer.identity.name.to_string() })
@@ -128,6 +171,12 @@ pub enum OpenError {
         /// What should be in it.
         missing: &'static str,
     },
+    /// A rotation was cut off midway.
+    #[error("the rotation of the CA in {} was interrupted", path.display())]
+    RotationInterrupted {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A certificate could not be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -150,24 +199,24 @@ pub enum CaFault {
     /// It is no certificate.
     #[error("it is not a certificate ({0})")]
     NotACertificate(der::Error),
-    /// It is PEM of something else.
-    #[error("it holds a \"{label}\", not a certificate")]
-    NotThatPem {
-        /// The PEM label found.
-        label: String,
+    /// The file cannot be made sense of.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The file holds something else.
+    #[error("it holds a {kind}, not a certificate")]
+    Other {
+        /// What it holds.
+        kind: DocumentKind,
     },
-    /// Its key is of another kind.
-    #[error("its key is not a P-256 key")]
-    NotP256,
+    /// It is of a version of X.509 that cannot say whose certificate it is.
+    #[error("it is of X.509 version 1 or 2, which cannot say that it is a CA's")]
+    NotVersion3,
     /// Its basicConstraints do not say that it is a CA.
     #[error("it is not a CA's")]
     NotACa,
     /// Its keyUsage does not allow to sign certificates.
     #[error("it may not sign certificates")]
     MayNotSign,
-    /// It has no subject key identifier to refer to.
-    #[error("it has no subject key identifier")]
-    NoKeyIdentifier,
     /// The private key is not the one it certifies.
     #[error("the private key is not the one it certifies")]
     OtherKey,

@@ -1,59 +1,138 @@
-//! Certificates: what goes into each kind of them, and how one is signed.
+//! Certificates: how one is put together and signed, and how one is read.
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
-use const_oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, SECP_256_R_1};
-use der::asn1::{Any, BitString, OctetString};
-use der::{Decode as _, Encode as _};
-use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use p256::ecdsa::signature::{self, Keypair};
-use p256::ecdsa::{Signature as P256Signature, VerifyingKey};
+use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_KP_CLIENT_AUTH};
+use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
+use const_oid::db::rfc5912::SECP_256_R_1;
+use der::asn1::{Any, BitString, Ia5String, OctetString};
+use der::{AnyRef, Decode as _, Document, Encode as _, Reader as _, SliceReader};
 use provision_csr::PublicKey;
 use sha2::{Digest as _, Sha256};
 use spki::{
-    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, SubjectPublicKeyInfoOwned,
-    SubjectPublicKeyInfoRef,
+    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey,
+    SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
 };
 use thiserror::Error;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{self, Builder as _, CertificateBuilder};
-use x509_cert::certificate::{Certificate, TbsCertificate};
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::certificate::{CertificateInner, Raw, TbsCertificate, TbsCertificateInner};
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
-    SubjectAltName, SubjectKeyIdentifier,
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints,
+    CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 
+use der::flagset::FlagSet;
+
+use crate::algorithm::{self, SignatureAlgorithm, SignatureFault};
 use crate::random::{RandomError, random_cert_serial};
 use crate::signer::{CaSigner, SignerFault};
 use crate::validity::Validity;
 
+/// A certificate of whatever origin. Serial numbers that RFC 5280 forbids occur, and are read.
+pub(crate) type AnyCertificate = CertificateInner<Raw>;
+/// What is signed of it.
+pub(crate) type AnyTbs = TbsCertificateInner<Raw>;
+
 /// What a certificate is to say of its subject.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Statement {
     pub(crate) subject: Name,
-    pub(crate) public_key: PublicKey,
+    pub(crate) public_key: SubjectPublicKeyInfoOwned,
     pub(crate) validity: Validity,
-    pub(crate) purpose: Purpose,
+    pub(crate) contents: Contents,
 }
 
-/// What a certificate is for. Decides every extension.
-#[derive(Debug, Clone)]
-pub(crate) enum Purpose {
+/// What a certificate is for: every extension but the two key identifiers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contents {
+    /// For a CA: how many CAs may stand below it, before a leaf.
+    pub(crate) ca: Option<u8>,
+    pub(crate) key_usage: FlagSet<KeyUsages>,
+    pub(crate) extended_key_usage: Vec<ObjectIdentifier>,
+    pub(crate) names: Vec<GeneralName>,
+    /// URLs of CRLs.
+    pub(crate) crl: Vec<String>,
+    /// URLs of OCSP responders.
+    pub(crate) ocsp: Vec<String>,
+    /// URLs of the issuer's certificate.
+    pub(crate) ca_issuers: Vec<String>,
+}
+
+impl Contents {
     /// Certifies device issuing CAs.
-    DeviceRoot,
+    pub(crate) fn device_root() -> Self {
+        Self::ca(1)
+    }
+
     /// Certifies devices, and no CA below itself. Its clientAuth makes anything it signs useless
     /// for a server: validators ask the purpose of every CA below the anchor.
-    DeviceIssuing,
+    pub(crate) fn device_issuing() -> Self {
+        Self { extended_key_usage: vec![ID_KP_CLIENT_AUTH], ..Self::ca(0) }
+    }
+
     /// Certifies servers, and no CA below itself.
-    ServerRoot,
-    /// A device: TLS client.
-    Device,
-    /// A server, under these names.
-    Server(Vec<GeneralName>),
+    pub(crate) fn server_root() -> Self {
+        Self::ca(0)
+    }
+
+    fn ca(path_len: u8) -> Self {
+        let key_usage = KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+        Self { ca: Some(path_len), key_usage, ..Self::default() }
+    }
+
+    /// RFC 5280 section 4.2. In the order in which OpenSSL's own documentation lists them; the
+    /// order has no meaning.
+    fn extensions(
+        &self,
+        subject: &Name,
+        subject_key: &SubjectPublicKeyInfoOwned,
+        issuer_key_id: &OctetString,
+    ) -> der::Result<Vec<Extension>> {
+        let constraints = BasicConstraints { ca: self.ca.is_some(), path_len_constraint: self.ca };
+        let mut all = vec![
+            constraints.to_extension(subject, &[])?,
+            KeyUsage(self.key_usage).to_extension(subject, &[])?,
+        ];
+        if !self.extended_key_usage.is_empty() {
+            let purposes = ExtendedKeyUsage(self.extended_key_usage.clone());
+            all.push(purposes.to_extension(subject, &[])?);
+        }
+        if !self.names.is_empty() {
+            // Critical if the subject is empty (RFC 5280 section 4.2.1.6); the type knows that.
+            all.push(SubjectAltName(self.names.clone()).to_extension(subject, &[])?);
+        }
+        all.push(SubjectKeyIdentifier(key_id(subject_key)?).to_extension(subject, &[])?);
+        let authority = AuthorityKeyIdentifier {
+            key_identifier: Some(issuer_key_id.clone()),
+            ..AuthorityKeyIdentifier::default()
+        };
+        all.push(authority.to_extension(subject, &[])?);
+        if !self.crl.is_empty() {
+            let points: der::Result<Vec<_>> = self.crl.iter().map(|url| point(url)).collect();
+            all.push(CrlDistributionPoints(points?).to_extension(subject, &[])?);
+        }
+        let access = self.access()?;
+        if !access.is_empty() {
+            all.push(AuthorityInfoAccessSyntax(access).to_extension(subject, &[])?);
+        }
+        Ok(all)
+    }
+
+    fn access(&self) -> der::Result<Vec<AccessDescription>> {
+        let ocsp = self.ocsp.iter().map(|url| (ID_AD_OCSP, url));
+        let issuers = self.ca_issuers.iter().map(|url| (ID_AD_CA_ISSUERS, url));
+        ocsp.chain(issuers)
+            .map(|(access_method, url)| {
+                Ok(AccessDescription { access_method, access_location: uri(url)? })
+            })
+            .collect()
+    }
 }
 
 /// Who signs, as the certificate names it.
@@ -76,9 +155,6 @@ pub enum CertifyError {
     /// No randomness for the serial number.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The public key to be certified, or the CA's own, is no point of the curve P-256.
-    #[error("the public key is not a point of the curve P-256")]
-    NotOnCurve,
     /// What was to be said cannot be written in DER.
     #[error("the certificate could not be encoded: {0}")]
     Encoding(builder::Error),
@@ -102,98 +178,41 @@ pub(crate) fn certify(
     issuer: &IssuerIdentity,
     signer: &mut impl CaSigner,
 ) -> Result<Vec<u8>, CertifyError> {
-    let signer_key = SignerKey::new(&signer.public_key())?;
+    let extensions =
+        statement.contents.extensions(&statement.subject, &statement.public_key, &issuer.key_id)?;
     let mut builder = CertificateBuilder::new(
-        Contents {
-            subject: statement.subject.clone(),
-            issuer: issuer.name.clone(),
-            extensions: extensions(statement, issuer)?,
-        },
+        Names { subject: statement.subject.clone(), issuer: issuer.name.clone(), extensions },
         SerialNumber::new(&random_cert_serial()?)?,
         statement.validity.to_x509()?,
-        subject_public_key_info(&statement.public_key)?,
+        statement.public_key.clone(),
     )?;
-    let to_sign = builder.finalize(&signer_key)?;
-    let sha256: [u8; 32] = Sha256::digest(&to_sign).into();
-    let signature = P256Signature::from_slice(signer.sign_digest(&sha256)?.as_raw())
-        .map_err(|_| CertifyError::BadSignature)?;
-    signer_key.0.verify_prehash(&sha256, &signature).map_err(|_| CertifyError::BadSignature)?;
-    let signature = BitString::from_bytes(signature.to_der().as_bytes())?;
-    Ok(builder.assemble(signature, &signer_key)?.to_der()?)
+    let key = SignerKey { spki: signer.public_key(), algorithm: signer.algorithm() };
+    let to_sign = builder.finalize(&key)?;
+    let signature = sign_checked(signer, &to_sign)?;
+    Ok(builder.assemble(BitString::from_bytes(&signature)?, &key)?.to_der()?)
 }
 
-/// The subject key identifier of a P-256 key: the leftmost 160 bits of the SHA-256 of the point
-/// (RFC 7093 section 2, method 1; the older method takes SHA-1).
-pub(crate) fn key_id(public_key: &PublicKey) -> der::Result<OctetString> {
-    let digest = Sha256::digest(public_key.as_sec1());
+/// Signs, and lets nothing out that does not verify.
+pub(crate) fn sign_checked(
+    signer: &mut impl CaSigner,
+    message: &[u8],
+) -> Result<Vec<u8>, CertifyError> {
+    let key = SubjectPublicKeyInfoOwned::from_der(&signer.public_key())?;
+    let signature = signer.sign(message)?;
+    algorithm::verify(&key, &signer.algorithm().identifier(), message, &signature)
+        .map_err(|_| CertifyError::BadSignature)?;
+    Ok(signature)
+}
+
+/// The subject key identifier of a key: the leftmost 160 bits of the SHA-256 of the BIT STRING's
+/// contents (RFC 7093 section 2, method 1; the older method takes SHA-1).
+pub(crate) fn key_id(key: &SubjectPublicKeyInfoOwned) -> der::Result<OctetString> {
+    let digest = Sha256::digest(key.subject_public_key.raw_bytes());
     OctetString::new(&digest[..20])
 }
 
-/// The public key of a certificate, if it is on P-256.
-pub(crate) fn public_key_of(certificate: &TbsCertificate) -> Option<PublicKey> {
-    let info = certificate.subject_public_key_info();
-    let curve: ObjectIdentifier = info.algorithm.parameters.as_ref()?.decode_as().ok()?;
-    if info.algorithm.oid != ID_EC_PUBLIC_KEY || curve != SECP_256_R_1 {
-        return None;
-    }
-    PublicKey::from_sec1_slice(info.subject_public_key.as_bytes()?).ok()
-}
-
-/// Whether `certificate` names `issuer` as its issuer and carries a signature by its key.
-pub(crate) fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    let tbs = certificate.tbs_certificate();
-    let verified = || {
-        let key = public_key_of(issuer.tbs_certificate())?;
-        let key = VerifyingKey::from_sec1_bytes(key.as_sec1()).ok()?;
-        let signature = P256Signature::from_der(certificate.signature().as_bytes()?).ok()?;
-        let sha256 = Sha256::digest(tbs.to_der().ok()?);
-        key.verify_prehash(&sha256, &signature).ok()
-    };
-    tbs.issuer() == issuer.tbs_certificate().subject()
-        && certificate.signature_algorithm().oid == ECDSA_WITH_SHA_256
-        && verified().is_some()
-}
-
-/// RFC 5280 section 4.2. In the order in which OpenSSL's own documentation lists them; the order
-/// has no meaning.
-fn extensions(statement: &Statement, issuer: &IssuerIdentity) -> der::Result<Vec<Extension>> {
-    let (ca, path_len_constraint) = match statement.purpose {
-        Purpose::DeviceRoot => (true, Some(1)),
-        Purpose::DeviceIssuing | Purpose::ServerRoot => (true, Some(0)),
-        Purpose::Device | Purpose::Server(_) => (false, None),
-    };
-    let key_usage = if ca {
-        KeyUsages::KeyCertSign | KeyUsages::CRLSign
-    } else {
-        KeyUsages::DigitalSignature.into()
-    };
-    let extended_key_usage = match statement.purpose {
-        Purpose::DeviceRoot | Purpose::ServerRoot => None,
-        Purpose::DeviceIssuing | Purpose::Device => Some(ID_KP_CLIENT_AUTH),
-        Purpose::Server(_) => Some(ID_KP_SERVER_AUTH),
-    };
-    let subject = &statement.subject;
-    let mut all = vec![
-        BasicConstraints { ca, path_len_constraint }.to_extension(subject, &[])?,
-        KeyUsage(key_usage).to_extension(subject, &[])?,
-    ];
-    if let Some(purpose) = extended_key_usage {
-        all.push(ExtendedKeyUsage(vec![purpose]).to_extension(subject, &[])?);
-    }
-    if let Purpose::Server(names) = &statement.purpose {
-        all.push(SubjectAltName(names.clone()).to_extension(subject, &[])?);
-    }
-    all.push(SubjectKeyIdentifier(key_id(&statement.public_key)?).to_extension(subject, &[])?);
-    let authority = AuthorityKeyIdentifier {
-        key_identifier: Some(issuer.key_id.clone()),
-        ..AuthorityKeyIdentifier::default()
-    };
-    all.push(authority.to_extension(subject, &[])?);
-    Ok(all)
-}
-
-fn subject_public_key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned, CertifyError> {
-    VerifyingKey::from_sec1_bytes(key.as_sec1()).map_err(|_| CertifyError::NotOnCurve)?;
+/// The key of a device as certificates carry it.
+pub(crate) fn device_key(key: &PublicKey) -> der::Result<SubjectPublicKeyInfoOwned> {
     Ok(SubjectPublicKeyInfoOwned {
         algorithm: AlgorithmIdentifierOwned {
             oid: ID_EC_PUBLIC_KEY,
@@ -203,14 +222,54 @@ fn subject_public_key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned,
     })
 }
 
+/// Reads one certificate, DER.
+pub(crate) fn parse(der: &[u8]) -> der::Result<AnyCertificate> {
+    AnyCertificate::from_der(der)
+}
+
+/// The bytes that a certificate's, CSR's or CRL's signature is over: the first element in its
+/// SEQUENCE, as it stands there.
+pub(crate) fn signed_bytes(der: &[u8]) -> der::Result<&[u8]> {
+    let outer = AnyRef::from_der(der)?;
+    let mut reader = SliceReader::new(outer.value())?;
+    reader.tlv_bytes()
+}
+
+/// Whether a certificate carries a signature by this key.
+pub(crate) fn check_signature(
+    der: &[u8],
+    certificate: &AnyCertificate,
+    key: &SubjectPublicKeyInfoOwned,
+) -> Result<(), SignatureFault> {
+    let signed = signed_bytes(der).map_err(|_| SignatureFault::DoesNotVerify)?;
+    let signature = certificate.signature().as_bytes().ok_or(SignatureFault::DoesNotVerify)?;
+    // The algorithm stands in both parts; only the inner one is signed (RFC 5280 section 4.1.1.2).
+    if certificate.signature_algorithm() != certificate.tbs_certificate().signature() {
+        return Err(SignatureFault::DoesNotVerify);
+    }
+    algorithm::verify(key, certificate.signature_algorithm(), signed, signature)
+}
+
+pub(crate) fn uri(url: &str) -> der::Result<GeneralName> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(url)?))
+}
+
+fn point(url: &str) -> der::Result<DistributionPoint> {
+    Ok(DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
+        reasons: None,
+        crl_issuer: None,
+    })
+}
+
 /// For the builder, which asks a profile what to write.
-struct Contents {
+struct Names {
     subject: Name,
     issuer: Name,
     extensions: Vec<Extension>,
 }
 
-impl BuilderProfile for Contents {
+impl BuilderProfile for Names {
     fn get_issuer(&self, _: &Name) -> Name {
         self.issuer.clone()
     }
@@ -230,32 +289,28 @@ impl BuilderProfile for Contents {
 }
 
 /// For the builder, which wants to know the algorithm of the signature to come.
-struct SignerKey(VerifyingKey);
+#[derive(Clone)]
+struct SignerKey {
+    spki: Vec<u8>,
+    algorithm: SignatureAlgorithm,
+}
 
-impl SignerKey {
-    fn new(key: &PublicKey) -> Result<Self, CertifyError> {
-        VerifyingKey::from_sec1_bytes(key.as_sec1())
-            .map(Self)
-            .map_err(|_: signature::Error| CertifyError::NotOnCurve)
+impl signature::Keypair for SignerKey {
+    type VerifyingKey = Self;
+
+    fn verifying_key(&self) -> Self {
+        self.clone()
     }
 }
 
-impl Keypair for SignerKey {
-    type VerifyingKey = VerifyingKey;
-
-    fn verifying_key(&self) -> VerifyingKey {
-        self.0
+impl EncodePublicKey for SignerKey {
+    fn to_public_key_der(&self) -> spki::Result<Document> {
+        Ok(Document::try_from(self.spki.as_slice())?)
     }
 }
 
 impl DynSignatureAlgorithmIdentifier for SignerKey {
-    /// ecdsa-with-SHA256 has no parameters (RFC 5758 section 3.2).
     fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
-        Ok(AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None })
+        Ok(self.algorithm.identifier())
     }
-}
-
-/// Reads one certificate, DER.
-pub(crate) fn parse(der: &[u8]) -> der::Result<Certificate> {
-    Certificate::from_der(der)
 }

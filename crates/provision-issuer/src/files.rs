@@ -25,14 +25,16 @@ impl FileError {
         move |source| Self { action, path: path.to_owned(), source }
     }
 
-    pub(crate) fn already_exists(&self) -> bool {
+    /// Whether it is that something has the name already.
+    #[must_use]
+    pub fn already_exists(&self) -> bool {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 }
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// 0600: a private key.
     OwnerOnly,
     /// 0444: a certificate. Nobody has a reason to write to it again.
@@ -51,7 +53,11 @@ impl Access {
 /// Creates `path` with `contents`; durable on return, but for its name in the directory (see
 /// [`sync_directory`]). An existing file is an error, never overwritten. What is left of a write
 /// that failed is removed.
-pub(crate) fn create(path: &Path, contents: &[u8], access: Access) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// [`FileError`] with what the operating system said.
+pub fn create(path: &Path, contents: &[u8], access: Access) -> Result<(), FileError> {
     let mut file = new_file(path, access).map_err(FileError::on("create", path))?;
     let written = file
         .write_all(contents)

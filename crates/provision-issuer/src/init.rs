@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::algorithm::KeyType;
 use crate::authority::to_pem;
-use crate::certificate::{CertifyError, IssuerIdentity, Purpose, Statement, certify, key_id};
+use crate::certificate::{CertifyError, Contents, IssuerIdentity, Statement, certify, key_id};
 use crate::directory::CaDirectory;
 use crate::files::{self, Access, FileError};
 use crate::key_file::{self, WriteKeyError};
-use crate::name::{Country, NameError, NameText, distinguished_name};
+use crate::name::{NameError, NameText};
 use crate::passphrase::KeyProtection;
+use crate::private_key::KeyFault;
 use crate::random::{RandomError, random};
-use crate::signer::{CaSigner as _, SoftwareSigner};
+use crate::signer::SoftwareSigner;
+use crate::subject::{Subject, SubjectError};
+use crate::template::Variables;
 use crate::validity::{Validity, ValidityError};
 
 /// What a new CA is to be.
@@ -22,16 +26,34 @@ use crate::validity::{Validity, ValidityError};
 pub struct CaRequest {
     /// What its three certificates are called.
     pub names: CaNames,
-    /// Organization in all three names.
-    pub organization: Option<NameText>,
-    /// Country in all three names.
-    pub country: Option<Country>,
+    /// What stands before the common name in all three.
+    pub subject: Subject,
+    /// What kind of keys devices' CAs have. Devices themselves can check P-256 alone.
+    pub device_keys: KeyType,
+    /// What kind of key the servers' CA has. Devices themselves can check P-256 alone.
+    pub server_key: KeyType,
     /// How long it is to last.
     pub validity: CaValidity,
     /// How the private keys are kept.
     pub protection: KeyProtection,
     /// The time now, in seconds since 1970-01-01 UTC.
     pub now_s: u64,
+}
+
+impl CaRequest {
+    /// A CA of P-256 keys, with nothing in its names but the common names.
+    #[must_use]
+    pub fn new(names: CaNames, protection: KeyProtection, now_s: u64) -> Self {
+        Self {
+            names,
+            subject: Subject::default(),
+            device_keys: KeyType::P256,
+            server_key: KeyType::P256,
+            validity: CaValidity::default(),
+            protection,
+            now_s,
+        }
+    }
 }
 
 /// Common names of a CA's certificates.
@@ -71,12 +93,19 @@ pub struct CaValidity {
     pub device_issuing_days: u32,
     /// The server root, in days.
     pub server_root_days: u32,
+    /// Whether all three have no end instead (9999-12-31T23:59:59Z), as IEEE 802.1AR wants it.
+    pub no_end: bool,
 }
 
 impl Default for CaValidity {
     /// Thirty years for the roots, twenty-five for the issuing CA: devices live long.
     fn default() -> Self {
-        Self { device_root_days: 10_957, device_issuing_days: 9_131, server_root_days: 10_957 }
+        Self {
+            device_root_days: 10_957,
+            device_issuing_days: 9_131,
+            server_root_days: 10_957,
+            no_end: false,
+        }
     }
 }
 
@@ -91,13 +120,19 @@ impl Default for CaValidity {
 pub fn init(dir: &Path, request: &CaRequest) -> Result<CaDirectory, InitError> {
     check_vacant(dir)?;
     let made = MadeCa::new(request)?;
+    make_directory(dir, |ca| made.write(ca, &request.protection))
+}
 
+/// Has `write` fill a directory beside `dir` and moves that into place.
+pub(crate) fn make_directory(
+    dir: &Path,
+    write: impl FnOnce(&CaDirectory) -> Result<(), InitError>,
+) -> Result<CaDirectory, InitError> {
     let target = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let staging = staging_beside(&target)?;
     files::create_directory(&staging)?;
-    let moved = made
-        .write(&CaDirectory::at(&staging), &request.protection)
-        .and_then(|()| move_into_place(&staging, &target, dir));
+    let moved =
+        write(&CaDirectory::at(&staging)).and_then(|()| move_into_place(&staging, &target, dir));
     if moved.is_err() {
         // What is there was made by this call, under a name nobody else has.
         let _ = fs::remove_dir_all(&staging);
@@ -133,7 +168,13 @@ pub enum InitError {
     /// The validity asked for is not possible.
     #[error(transparent)]
     Validity(#[from] ValidityError),
-    /// No randomness for the keys.
+    /// The subject asked for is not possible.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// A key could not be made.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
     /// A certificate could not be made.
@@ -164,94 +205,130 @@ struct MadeCa {
     server_root: MadeAuthority,
 }
 
-struct MadeAuthority {
-    key: SoftwareSigner,
-    identity: IssuerIdentity,
-    certificate: Vec<u8>,
+/// A key, and the certificate for it.
+pub(crate) struct MadeAuthority {
+    pub(crate) key: SoftwareSigner,
+    pub(crate) identity: IssuerIdentity,
+    pub(crate) certificate: Vec<u8>,
+}
+
+/// What a CA's certificate is to say.
+pub(crate) struct NewAuthority<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) common_name: &'a str,
+    pub(crate) key: KeyType,
+    pub(crate) validity: Validity,
+    pub(crate) contents: Contents,
 }
 
 impl MadeCa {
     fn new(request: &CaRequest) -> Result<Self, InitError> {
-        let CaValidity { device_root_days, device_issuing_days, server_root_days } =
+        let CaValidity { device_root_days, device_issuing_days, server_root_days, no_end } =
             request.validity;
-        if device_issuing_days > device_root_days {
+        if device_issuing_days > device_root_days && !no_end {
             return Err(InitError::OutlivesRoot {
                 issuing_days: device_issuing_days,
                 root_days: device_root_days,
             });
         }
-        let make = |name: &NameText, days, purpose, issuer: Option<&mut MadeAuthority>| {
-            MadeAuthority::new(request, name, days, purpose, issuer)
+        let new = |name, key, days, contents| -> Result<NewAuthority<'_>, InitError> {
+            let validity = if no_end {
+                Validity::without_end(request.now_s, BACKDATE_S)
+            } else {
+                Validity::days(request.now_s, BACKDATE_S, days)?
+            };
+            let subject = &request.subject;
+            Ok(NewAuthority { subject, common_name: name, key, validity, contents })
         };
-        let names = &request.names;
-        let mut device_root =
-            make(&names.device_root, device_root_days, Purpose::DeviceRoot, None)?;
-        let device_issuing = make(
-            &names.device_issuing,
-            device_issuing_days,
-            Purpose::DeviceIssuing,
-            Some(&mut device_root),
+        let CaNames { device_root, device_issuing, server_root } = &request.names;
+        let root = new(
+            device_root.as_str(),
+            request.device_keys,
+            device_root_days,
+            Contents::device_root(),
         )?;
-        let server_root = make(&names.server_root, server_root_days, Purpose::ServerRoot, None)?;
-        Ok(Self { device_root, device_issuing, server_root })
+        let issuing = new(
+            device_issuing.as_str(),
+            request.device_keys,
+            device_issuing_days,
+            Contents::device_issuing(),
+        )?;
+        let server = new(
+            server_root.as_str(),
+            request.server_key,
+            server_root_days,
+            Contents::server_root(),
+        )?;
+        let mut device_root = MadeAuthority::self_signed(root)?;
+        let device_issuing =
+            MadeAuthority::signed_by(issuing, &device_root.identity, &mut device_root.key)?;
+        Ok(Self { device_root, device_issuing, server_root: MadeAuthority::self_signed(server)? })
     }
 
     fn write(&self, to: &CaDirectory, protection: &KeyProtection) -> Result<(), InitError> {
-        let certificate = |path: PathBuf, ders: &[&[u8]]| -> Result<(), InitError> {
-            let pems: Result<String, _> = ders.iter().map(|der| to_pem(der)).collect();
-            let pems = pems.map_err(CertifyError::from)?;
-            Ok(files::create(&path, pems.as_bytes(), Access::EverybodyReads)?)
-        };
         let (root, issuing) = (&self.device_root.certificate, &self.device_issuing.certificate);
-        certificate(to.device_root_certificate(), &[root])?;
-        certificate(to.device_issuing_certificate(), &[issuing])?;
-        certificate(to.device_ca_bundle(), &[root, issuing])?;
-        certificate(to.server_root_certificate(), &[&self.server_root.certificate])?;
+        write_certificates(&to.device_root_certificate(), &[root])?;
+        write_certificates(&to.device_issuing_certificate(), &[issuing])?;
+        write_certificates(&to.device_ca_bundle(), &[root, issuing])?;
+        write_certificates(&to.server_root_certificate(), &[&self.server_root.certificate])?;
         let keys = [
             (to.device_root_key(), &self.device_root),
             (to.device_issuing_key(), &self.device_issuing),
             (to.server_root_key(), &self.server_root),
         ];
         for (path, authority) in keys {
-            key_file::write(&path, &authority.key.to_secret_key(), protection)?;
+            key_file::write(&path, authority.key.key(), protection)?;
         }
         Ok(files::sync_directory(to.path())?)
     }
 }
 
 impl MadeAuthority {
-    /// Signed by `issuer`, or by itself.
-    fn new(
-        request: &CaRequest,
-        name: &NameText,
-        days: u32,
-        purpose: Purpose,
-        issuer: Option<&mut Self>,
+    pub(crate) fn self_signed(new: NewAuthority<'_>) -> Result<Self, InitError> {
+        let mut key = SoftwareSigner::generate(new.key)?;
+        let (statement, identity) = new.statement(&key)?;
+        let certificate = certify(&statement, &identity, &mut key)?;
+        Ok(Self { key, identity, certificate })
+    }
+
+    pub(crate) fn signed_by(
+        new: NewAuthority<'_>,
+        issuer: &IssuerIdentity,
+        signer: &mut SoftwareSigner,
     ) -> Result<Self, InitError> {
-        let mut key = SoftwareSigner::generate()?;
-        let public_key = key.public_key();
-        let validity = Validity::days(request.now_s, BACKDATE_S, days)?;
-        let subject = distinguished_name(
-            request.country.as_ref(),
-            request.organization.as_ref(),
-            None,
-            Some(name.as_str()),
-        )
-        .map_err(CertifyError::from)?;
-        let identity = IssuerIdentity {
-            name: subject.clone(),
-            key_id: key_id(&public_key).map_err(CertifyError::from)?,
-        };
-        let statement = Statement { subject, public_key, validity, purpose };
-        let certificate = match issuer {
-            Some(issuer) => certify(&statement, &issuer.identity, &mut issuer.key)?,
-            None => certify(&statement, &identity, &mut key)?,
-        };
+        let key = SoftwareSigner::generate(new.key)?;
+        let (statement, identity) = new.statement(&key)?;
+        let certificate = certify(&statement, issuer, signer)?;
         Ok(Self { key, identity, certificate })
     }
 }
 
-fn check_vacant(dir: &Path) -> Result<(), InitError> {
+impl NewAuthority<'_> {
+    fn statement(self, key: &SoftwareSigner) -> Result<(Statement, IssuerIdentity), InitError> {
+        let public_key = key.key().public_key();
+        let subject = self
+            .subject
+            .clone()
+            .without("CN")
+            .with("CN", self.common_name)?
+            .name(&Variables::default())?;
+        let identity = IssuerIdentity {
+            name: subject.clone(),
+            key_id: key_id(&public_key).map_err(CertifyError::from)?,
+        };
+        let Self { validity, contents, .. } = self;
+        Ok((Statement { subject, public_key, validity, contents }, identity))
+    }
+}
+
+/// Writes certificates in DER to a new file, PEM, in that order.
+pub(crate) fn write_certificates(path: &Path, ders: &[&[u8]]) -> Result<(), InitError> {
+    let pems: Result<String, _> = ders.iter().map(|der| to_pem(der)).collect();
+    let pems = pems.map_err(CertifyError::from)?;
+    Ok(files::create(path, pems.as_bytes(), Access::EverybodyReads)?)
+}
+
+pub(crate) fn check_vacant(dir: &Path) -> Result<(), InitError> {
     match fs::read_dir(dir) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
@@ -284,4 +361,4 @@ fn move_into_place(staging: &Path, target: &Path, asked: &Path) -> Result<(), In
 }
 
 /// A CA is valid from one hour ago, for machines whose clocks run behind this one's.
-const BACKDATE_S: u64 = 60 * 60;
+pub(crate) const BACKDATE_S: u64 = 60 * 60;

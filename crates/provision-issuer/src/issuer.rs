@@ -2,19 +2,18 @@
 
 use std::path::Path;
 
-use provision_csr::PublicKey;
 use provision_station::evidence::{ApprovedCsr, Chain, ChainFault};
-use provision_wire::DeviceSerial;
 use thiserror::Error;
 
 use crate::authority::{Authority, CaCertificate, CaFault, OpenError};
-use crate::certificate::{CertifyError, Purpose, Statement};
+use crate::certificate::{CertifyError, device_key};
 use crate::directory::CaDirectory;
 use crate::key_file;
-use crate::name::distinguished_name;
 use crate::passphrase::KeyProtection;
-use crate::profile::{Lifetime, Profile};
+use crate::profile::{Lifetime, Profile, ProfileError, SignedBy, of_device};
+use crate::request::ProvenKey;
 use crate::signer::{CaSigner, SoftwareSigner};
+use crate::template::Variables;
 use crate::validity::{Moment, Validity, ValidityError};
 
 /// Signs certificates for devices: a file-based CA here, elsewhere a token or a remote service.
@@ -72,24 +71,34 @@ impl<S: CaSigner> CaIssuer<S> {
         self.authority.certificate().validity().not_after_s
     }
 
-    /// The leaf, DER.
-    fn certify(
+    /// The issuing CAs' certificates in DER, the one that signs first. None if the anchor does.
+    #[must_use]
+    pub fn issuers(&self) -> &[Vec<u8>] {
+        &self.issuers
+    }
+
+    /// The self-signed certificate at the end of the chain, DER.
+    #[must_use]
+    pub fn anchor(&self) -> &[u8] {
+        &self.anchor
+    }
+
+    /// Certifies the key of a person, a service or a server: of anything but a device on the
+    /// line. `values` are for the profile's variables; `now_s` is the time now, in seconds since
+    /// 1970-01-01 UTC. Returns the certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`]; no certificate was made then, or none got out.
+    pub fn issue_to_host(
         &mut self,
-        device: &DeviceSerial,
-        public_key: &PublicKey,
+        key: &ProvenKey,
         profile: &Profile,
+        values: &Variables,
         now_s: u64,
     ) -> Result<Vec<u8>, IssueError> {
         let validity = leaf_validity(self.authority.certificate().validity(), profile, now_s)?;
-        let subject = distinguished_name(
-            profile.country.as_ref(),
-            profile.organization.as_ref(),
-            profile.organizational_unit.as_ref(),
-            Some(device.as_str()),
-        )
-        .map_err(CertifyError::from)?;
-        let purpose = Purpose::Device;
-        let statement = Statement { subject, public_key: *public_key, validity, purpose };
+        let statement = profile.statement(values, key.as_spki().clone(), validity)?;
         Ok(self.authority.certify(&statement)?)
     }
 }
@@ -101,7 +110,10 @@ impl<S: CaSigner> Issuer for CaIssuer<S> {
         profile: &Profile,
         now_s: u64,
     ) -> Result<Chain, IssueError> {
-        let leaf = self.certify(approved.device(), approved.public_key(), profile, now_s)?;
+        let validity = leaf_validity(self.authority.certificate().validity(), profile, now_s)?;
+        let key = device_key(approved.public_key()).map_err(CertifyError::from)?;
+        let statement = profile.statement(&of_device(approved.device()), key, validity)?;
+        let leaf = self.authority.certify(&statement)?;
         Ok(approved.certified(leaf, self.issuers.clone(), self.anchor.clone())?)
     }
 }
@@ -111,7 +123,7 @@ impl<S: CaSigner> Issuer for CaIssuer<S> {
 pub struct FileIssuer(CaIssuer<SoftwareSigner>);
 
 impl FileIssuer {
-    /// Reads the issuing CA. The key of the device root is not needed.
+    /// Reads the device issuing CA. The key of the device root is not needed.
     ///
     /// # Errors
     ///
@@ -119,16 +131,46 @@ impl FileIssuer {
     /// `protection` says: given a passphrase, a key in the clear is refused, for it may have been
     /// replaced.
     pub fn open(dir: &Path, protection: &KeyProtection) -> Result<Self, OpenError> {
-        let ca = present(dir)?;
-        let path = ca.device_issuing_certificate();
-        let root = CaCertificate::open(&ca.device_root_certificate())?;
-        let authority = Authority::open(&path, &ca.device_issuing_key(), protection)?;
+        Self::open_for(dir, SignedBy::Device, protection)
+    }
+
+    /// Reads the CA that signs what a profile asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_for(
+        dir: &Path,
+        signed_by: SignedBy,
+        protection: &KeyProtection,
+    ) -> Result<Self, OpenError> {
+        let ca = present(dir, signed_by)?;
+        let (path, key, root) = match signed_by {
+            SignedBy::Device => (
+                ca.device_issuing_certificate(),
+                ca.device_issuing_key(),
+                ca.device_root_certificate(),
+            ),
+            SignedBy::Server => {
+                (ca.server_root_certificate(), ca.server_root_key(), ca.server_root_certificate())
+            }
+        };
+        if ca.next().exists() {
+            return Err(OpenError::RotationInterrupted { path: dir.to_owned() });
+        }
+        let anchor = CaCertificate::open(&root)?;
+        let authority = Authority::open(&path, &key, protection)?;
         let unsuitable = |path, fault| OpenError::Unsuitable { path, fault };
-        root.check_signed_by(&root)
-            .map_err(|fault| unsuitable(ca.device_root_certificate(), fault))?;
-        authority.certificate().check_signed_by(&root).map_err(|fault| unsuitable(path, fault))?;
-        let issuers = vec![authority.certificate().der().to_vec()];
-        Ok(Self(CaIssuer { authority, issuers, anchor: root.der().to_vec() }))
+        anchor.check_signed_by(&anchor).map_err(|fault| unsuitable(root, fault))?;
+        // An imported CA may be its own root, or have more than one above it.
+        let mut issuers = CaCertificate::open_all(&path)?;
+        for at in 0..issuers.len() {
+            let above = issuers.get(at + 1).unwrap_or(&anchor);
+            issuers[at].check_signed_by(above).map_err(|fault| unsuitable(path.clone(), fault))?;
+        }
+        issuers.retain(|issuer| issuer.der() != anchor.der());
+        let issuers = issuers.into_iter().map(|issuer| issuer.der().to_vec()).collect();
+        Ok(Self(CaIssuer { authority, issuers, anchor: anchor.der().to_vec() }))
     }
 
     /// Whether [`open`](Self::open) needs a passphrase: for asking the operator only if so.
@@ -137,13 +179,31 @@ impl FileIssuer {
     ///
     /// [`OpenError`] if there is no key to look at.
     pub fn needs_passphrase(dir: &Path) -> Result<bool, OpenError> {
-        Ok(key_file::is_encrypted(&present(dir)?.device_issuing_key())?)
+        Self::needs_passphrase_for(dir, SignedBy::Device)
     }
 
-    /// Until when the issuing CA is valid, in seconds since 1970-01-01 UTC.
+    /// Whether [`open_for`](Self::open_for) needs a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if there is no key to look at.
+    pub fn needs_passphrase_for(dir: &Path, signed_by: SignedBy) -> Result<bool, OpenError> {
+        let ca = present(dir, signed_by)?;
+        Ok(key_file::is_encrypted(&match signed_by {
+            SignedBy::Device => ca.device_issuing_key(),
+            SignedBy::Server => ca.server_root_key(),
+        })?)
+    }
+
+    /// Until when the CA is valid, in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn not_after_s(&self) -> u64 {
         self.0.not_after_s()
+    }
+
+    /// The issuer itself, for what is not done on the line.
+    pub const fn inner(&mut self) -> &mut CaIssuer<SoftwareSigner> {
+        &mut self.0
     }
 }
 
@@ -185,9 +245,21 @@ pub enum IssueError {
         /// Until when the issuing CA is valid.
         issuer_not_after_s: u64,
     },
+    /// The profile asks for a certificate without end, which only a CA without end can give.
+    #[error(
+        "the certificate would have no end, but the issuing CA ends on {}",
+        Moment(*.issuer_not_after_s)
+    )]
+    IssuerEnds {
+        /// Until when the issuing CA is valid.
+        issuer_not_after_s: u64,
+    },
     /// The validity asked for is not possible.
     #[error(transparent)]
     Validity(#[from] ValidityError),
+    /// The profile does not allow it.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The certificate could not be made.
     #[error(transparent)]
     Certify(#[from] CertifyError),
@@ -196,12 +268,16 @@ pub enum IssueError {
     Mismatch(#[from] ChainFault),
 }
 
-pub(crate) fn present(dir: &Path) -> Result<CaDirectory, OpenError> {
+pub(crate) fn present(dir: &Path, signed_by: SignedBy) -> Result<CaDirectory, OpenError> {
     let ca = CaDirectory::at(dir);
-    if ca.device_root_certificate().exists() {
+    let (needed, missing) = match signed_by {
+        SignedBy::Device => (ca.device_root_certificate(), "device-root.crt"),
+        SignedBy::Server => (ca.server_root_certificate(), "server-root.crt"),
+    };
+    if needed.exists() {
         Ok(ca)
     } else {
-        Err(OpenError::NotACaDirectory { path: dir.to_owned(), missing: "device-root.crt" })
+        Err(OpenError::NotACaDirectory { path: dir.to_owned(), missing })
     }
 }
 
@@ -221,6 +297,13 @@ fn leaf_validity(issuer: Validity, profile: &Profile, now_s: u64) -> Result<Vali
             not_before_s: now_s.saturating_sub(backdate_s),
             not_after_s: issuer.not_after_s,
         },
+        Lifetime::NoEnd => {
+            let validity = Validity::without_end(now_s, backdate_s);
+            if issuer.not_after_s < validity.not_after_s {
+                return Err(IssueError::IssuerEnds { issuer_not_after_s: issuer.not_after_s });
+            }
+            validity
+        }
     };
     if validity.not_after_s > issuer.not_after_s {
         return Err(IssueError::OutlivesIssuer {

@@ -1,21 +1,24 @@
-//! Private keys in files: PKCS#8 in PEM, encrypted under a passphrase (RFC 5958, RFC 8018 PBES2).
+//! Private keys in files: PKCS#8, encrypted under a passphrase (RFC 5958, RFC 8018 PBES2), and
+//! what openssl wrote before that.
+
+mod traditional;
 
 use std::path::{Path, PathBuf};
 
 use der::asn1::OctetString;
+use der::pem::{self, LineEnding};
 use der::{Decode as _, Encode as _, SecretDocument};
-use p256::SecretKey;
-use pkcs5::{pbes2, scrypt};
-use pkcs8::{EncodePrivateKey as _, EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
-use pkcs8::{EncryptedPrivateKeyInfoOwned, pkcs5};
+use pkcs5::{EncryptionScheme, pbes2, scrypt};
+use pkcs8::{EncryptedPrivateKeyInfoOwned, EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::files::{self, Access, FileError};
 use crate::passphrase::{KeyProtection, Passphrase};
+use crate::private_key::{KeyFault, PrivateKey};
 use crate::random::{RandomError, random};
 
-/// A file with a CA's private key could not be used.
+/// A file with a private key could not be used.
 #[derive(Debug, Error)]
 #[error("the key file {}: {fault}", path.display())]
 pub struct KeyFileError {
@@ -50,95 +53,238 @@ pub enum KeyFileFault {
     #[error("it is not a PEM file ({0})")]
     NotPem(der::Error),
     /// It is PEM of something else.
-    #[error("it holds a \"{label}\", not a private key in PKCS#8")]
-    NotPkcs8 {
+    #[error("it holds a \"{label}\", not a private key")]
+    NotAKey {
         /// The PEM label found.
         label: String,
     },
     /// It is encrypted in a way that is not supported.
-    #[error("it is encrypted in a way that cannot be read ({0})")]
-    UnsupportedEncryption(pkcs5::Error),
-    /// It is PKCS#8, but no P-256 key.
-    #[error("it holds no P-256 key ({0})")]
-    NotP256(pkcs8::Error),
+    #[error("it is encrypted in a way that cannot be read ({how})")]
+    UnsupportedEncryption {
+        /// In which way.
+        how: String,
+    },
+    /// It would take very long, or very much memory, to try its passphrase.
+    #[error("deriving its key from the passphrase is set to cost too much: {cost}")]
+    TooCostly {
+        /// What was asked for.
+        cost: String,
+    },
+    /// It is no key that can be used here.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
 }
 
 /// A key could not be written in PKCS#8.
 #[derive(Debug, Error)]
-pub(crate) enum WriteKeyError {
+pub enum WriteKeyError {
+    /// The file could not be made.
     #[error(transparent)]
     File(#[from] FileError),
+    /// No randomness for salt and initialisation vector.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// It could not be encrypted.
     #[error("the key could not be encrypted: {0}")]
     Encoding(#[from] pkcs8::Error),
+}
+
+/// A private key as it lies in a file, not opened yet.
+pub struct SealedKey {
+    form: Form,
+    der: Zeroizing<Vec<u8>>,
+}
+
+enum Form {
+    Pkcs8,
+    EncryptedPkcs8,
+    Sec1,
+    Pkcs1,
+    /// Under a passphrase as OpenSSL did it before PKCS#8 (`DEK-Info`).
+    Traditional(traditional::Sealed),
+}
+
+impl SealedKey {
+    /// Looks for a private key in the contents of a file, PEM or DER. Text before it is passed
+    /// over, and so are the curve parameters that `openssl ecparam -genkey` puts first.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFileFault`] if there is none.
+    pub fn find(contents: &[u8]) -> Result<Self, KeyFileFault> {
+        if contents.first() == Some(&DER_SEQUENCE) {
+            return Self::from_der(contents);
+        }
+        let not_pem = |error: pem::Error| KeyFileFault::NotPem(error.into());
+        let text =
+            core::str::from_utf8(contents).map_err(|_| not_pem(pem::Error::CharacterEncoding))?;
+        let mut other = None;
+        let mut rest = text;
+        while let Some(start) = rest.find(BEGIN) {
+            let block = &rest[start..];
+            let Some(end) = block.find(END).and_then(|at| {
+                block[at + END.len()..].find("-----").map(|more| at + END.len() + more + 5)
+            }) else {
+                return Err(not_pem(pem::Error::PostEncapsulationBoundary));
+            };
+            let (block, after) = block.split_at(end);
+            let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
+            if label.ends_with("PRIVATE KEY") {
+                return Self::from_block(label, block);
+            }
+            other.get_or_insert_with(|| label.to_owned());
+            rest = after;
+        }
+        Err(match other {
+            Some(label) => KeyFileFault::NotAKey { label },
+            None => not_pem(pem::Error::PreEncapsulationBoundary),
+        })
+    }
+
+    fn from_block(label: &str, block: &str) -> Result<Self, KeyFileFault> {
+        let form = match label {
+            PLAIN_LABEL => Form::Pkcs8,
+            ENCRYPTED_LABEL => Form::EncryptedPkcs8,
+            SEC1_LABEL => Form::Sec1,
+            PKCS1_LABEL => Form::Pkcs1,
+            _ => return Err(KeyFileFault::NotAKey { label: label.to_owned() }),
+        };
+        if let Some(sealed) = traditional::Sealed::find(block)? {
+            return Ok(Self {
+                form: Form::Traditional(sealed),
+                der: Zeroizing::new(label.as_bytes().to_vec()),
+            });
+        }
+        let (_, document) = SecretDocument::from_pem(block).map_err(KeyFileFault::NotPem)?;
+        Ok(Self { form, der: Zeroizing::new(document.as_bytes().to_vec()) })
+    }
+
+    /// Which of the four structures it is shows in its first elements.
+    fn from_der(der: &[u8]) -> Result<Self, KeyFileFault> {
+        let form = if PrivateKeyInfoRef::from_der(der).is_ok() {
+            Form::Pkcs8
+        } else if EncryptedPrivateKeyInfoRef::from_der(der).is_ok() {
+            Form::EncryptedPkcs8
+        } else if PrivateKey::from_sec1(der).is_ok() {
+            Form::Sec1
+        } else if PrivateKey::from_pkcs1(der).is_ok() {
+            Form::Pkcs1
+        } else {
+            let fault = PrivateKeyInfoRef::from_der(der).err();
+            return Err(
+                KeyFault::NotAKey(fault.unwrap_or_else(|| der::ErrorKind::Failed.into())).into()
+            );
+        };
+        Ok(Self { form, der: Zeroizing::new(der.to_vec()) })
+    }
+
+    /// Whether it takes a passphrase to open it.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        matches!(self.form, Form::EncryptedPkcs8 | Form::Traditional(_))
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFileFault`]; a passphrase for a key in the clear is an error, and so is the reverse.
+    pub fn open(&self, protection: &KeyProtection) -> Result<PrivateKey, KeyFileFault> {
+        let passphrase = match (self.is_encrypted(), protection) {
+            (true, KeyProtection::InsecurePlaintext) => return Err(KeyFileFault::NeedsPassphrase),
+            (false, KeyProtection::Encrypted(_)) => return Err(KeyFileFault::NotEncrypted),
+            (_, KeyProtection::Encrypted(passphrase)) => Some(passphrase),
+            (false, KeyProtection::InsecurePlaintext) => None,
+        };
+        match (&self.form, passphrase) {
+            (Form::EncryptedPkcs8, Some(passphrase)) => {
+                let plain = decrypt(&self.der, passphrase)?;
+                Ok(PrivateKey::from_pkcs8(plain.as_bytes())?)
+            }
+            (Form::Traditional(sealed), Some(passphrase)) => {
+                let plain = sealed.open(passphrase)?;
+                let key = match self.der.as_slice() {
+                    label if label == SEC1_LABEL.as_bytes() => PrivateKey::from_sec1(&plain),
+                    _ => PrivateKey::from_pkcs1(&plain),
+                };
+                // A wrong passphrase leaves a padding that looks right once in 256 times.
+                key.map_err(|_| KeyFileFault::WrongPassphrase)
+            }
+            (Form::Sec1, _) => Ok(PrivateKey::from_sec1(&self.der)?),
+            (Form::Pkcs1, _) => Ok(PrivateKey::from_pkcs1(&self.der)?),
+            _ => Ok(PrivateKey::from_pkcs8(&self.der)?),
+        }
+    }
+}
+
+/// A key in PEM, as a file is to hold it: PKCS#8.
+///
+/// # Errors
+///
+/// [`WriteKeyError`] if it cannot be encrypted.
+pub fn key_to_pem(
+    key: &PrivateKey,
+    protection: &KeyProtection,
+) -> Result<Zeroizing<String>, WriteKeyError> {
+    let (label, der) = match protection {
+        KeyProtection::InsecurePlaintext => (PLAIN_LABEL, key_to_der(key, protection)?),
+        KeyProtection::Encrypted(_) => (ENCRYPTED_LABEL, key_to_der(key, protection)?),
+    };
+    let pem = pem::encode_string(label, LineEnding::LF, &der)
+        .map_err(|error| pkcs8::Error::from(der::Error::from(error)))?;
+    Ok(Zeroizing::new(pem))
+}
+
+/// The same in DER.
+///
+/// # Errors
+///
+/// As [`key_to_pem`].
+pub fn key_to_der(
+    key: &PrivateKey,
+    protection: &KeyProtection,
+) -> Result<Zeroizing<Vec<u8>>, WriteKeyError> {
+    Ok(match protection {
+        KeyProtection::InsecurePlaintext => Zeroizing::new(key.as_pkcs8().to_vec()),
+        KeyProtection::Encrypted(passphrase) => {
+            Zeroizing::new(encrypt(key.as_pkcs8(), passphrase)?.as_bytes().to_vec())
+        }
+    })
 }
 
 /// Writes `key` to a new file that only its owner reads.
 pub(crate) fn write(
     path: &Path,
-    key: &SecretKey,
+    key: &PrivateKey,
     protection: &KeyProtection,
 ) -> Result<(), WriteKeyError> {
-    let plain = key.to_pkcs8_der()?;
-    let pem = match protection {
-        KeyProtection::InsecurePlaintext => {
-            plain.to_pem(PLAIN_LABEL, LineEnding::LF).map_err(pkcs8::Error::from)?
-        }
-        KeyProtection::Encrypted(passphrase) => encrypt(plain.as_bytes(), passphrase)?
-            .to_pem(ENCRYPTED_LABEL, LineEnding::LF)
-            .map_err(pkcs8::Error::from)?,
-    };
-    files::create(path, pem.as_bytes(), Access::OwnerOnly)?;
-    Ok(())
+    let pem = key_to_pem(key, protection)?;
+    Ok(files::create(path, pem.as_bytes(), Access::OwnerOnly)?)
 }
 
 /// Reads a key, which must be protected in the way that is asked for.
-pub(crate) fn read(path: &Path, protection: &KeyProtection) -> Result<SecretKey, KeyFileError> {
-    read_inner(path, protection).map_err(|fault| KeyFileError { path: path.to_owned(), fault })
+pub(crate) fn read(path: &Path, protection: &KeyProtection) -> Result<PrivateKey, KeyFileError> {
+    let read = || {
+        let key = find(path)?.open(protection)?;
+        if matches!(protection, KeyProtection::InsecurePlaintext)
+            && let Some(mode) = files::readable_by_others(path)?
+        {
+            return Err(KeyFileFault::ReadableByOthers { mode });
+        }
+        Ok(key)
+    };
+    read().map_err(|fault| KeyFileError { path: path.to_owned(), fault })
 }
 
 /// Whether the key in a file is encrypted.
 pub(crate) fn is_encrypted(path: &Path) -> Result<bool, KeyFileError> {
-    let label = read_pem(path).map(|(label, _)| label);
-    let encrypted = label.and_then(|label| match label.as_str() {
-        ENCRYPTED_LABEL => Ok(true),
-        PLAIN_LABEL => Ok(false),
-        _ => Err(KeyFileFault::NotPkcs8 { label }),
-    });
-    encrypted.map_err(|fault| KeyFileError { path: path.to_owned(), fault })
+    find(path)
+        .map(|sealed| sealed.is_encrypted())
+        .map_err(|fault| KeyFileError { path: path.to_owned(), fault })
 }
 
-fn read_inner(path: &Path, protection: &KeyProtection) -> Result<SecretKey, KeyFileFault> {
-    let (label, document) = read_pem(path)?;
-    let plain = match (label.as_str(), protection) {
-        (ENCRYPTED_LABEL, KeyProtection::Encrypted(passphrase)) => {
-            decrypt(document.as_bytes(), passphrase)?
-        }
-        (ENCRYPTED_LABEL, KeyProtection::InsecurePlaintext) => {
-            return Err(KeyFileFault::NeedsPassphrase);
-        }
-        (PLAIN_LABEL, KeyProtection::Encrypted(_)) => return Err(KeyFileFault::NotEncrypted),
-        (PLAIN_LABEL, KeyProtection::InsecurePlaintext) => {
-            if let Some(mode) = files::readable_by_others(path)? {
-                return Err(KeyFileFault::ReadableByOthers { mode });
-            }
-            document
-        }
-        _ => return Err(KeyFileFault::NotPkcs8 { label }),
-    };
-    let info = PrivateKeyInfoRef::try_from(plain.as_bytes()).map_err(KeyFileFault::NotP256)?;
-    SecretKey::try_from(info).map_err(KeyFileFault::NotP256)
-}
-
-fn read_pem(path: &Path) -> Result<(String, SecretDocument), KeyFileFault> {
-    let bytes = Zeroizing::new(files::read(path)?);
-    let not_pem = |error: der::pem::Error| KeyFileFault::NotPem(error.into());
-    let text = core::str::from_utf8(&bytes)
-        .map_err(|_| not_pem(der::pem::Error::CharacterEncoding))?
-        .trim_ascii_start();
-    let (label, document) = SecretDocument::from_pem(text).map_err(KeyFileFault::NotPem)?;
-    Ok((label.to_owned(), document))
+fn find(path: &Path) -> Result<SealedKey, KeyFileFault> {
+    SealedKey::find(&Zeroizing::new(files::read(path)?))
 }
 
 /// AES-256-CBC under scrypt with N = 2^14, r = 8, p = 5: 16 MiB, which OpenSSL's limit of 32 MiB
@@ -161,14 +307,16 @@ fn encrypt(plain: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, Writ
 }
 
 fn decrypt(sealed: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, KeyFileFault> {
-    let info = EncryptedPrivateKeyInfoRef::from_der(sealed)
-        .map_err(|error| KeyFileFault::NotP256(error.into()))?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(sealed).map_err(KeyFault::NotAKey)?;
+    check_cost(&info.encryption_algorithm)?;
     let plain =
         info.encryption_algorithm.decrypt(passphrase.as_bytes(), info.encrypted_data.as_bytes());
     let plain = match plain {
         Ok(plain) => Zeroizing::new(plain),
         Err(pkcs5::Error::DecryptFailed) => return Err(KeyFileFault::WrongPassphrase),
-        Err(other) => return Err(KeyFileFault::UnsupportedEncryption(other)),
+        Err(other) => {
+            return Err(KeyFileFault::UnsupportedEncryption { how: other.to_string() });
+        }
     };
     // One wrong passphrase in 256 leaves a padding that looks right, and rubbish before it.
     if PrivateKeyInfoRef::try_from(plain.as_slice()).is_err() {
@@ -177,5 +325,47 @@ fn decrypt(sealed: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, Key
     SecretDocument::try_from(plain.as_slice()).map_err(|_| KeyFileFault::WrongPassphrase)
 }
 
+/// The file says how much work a guess is to be. One from a stranger may ask for hours.
+fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyFileFault> {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return Ok(()) };
+    match &parameters.kdf {
+        pbes2::Kdf::Pbkdf2(kdf) if kdf.iteration_count > PBKDF2_ROUNDS_MAX => {
+            Err(KeyFileFault::TooCostly {
+                cost: format!(
+                    "{} rounds of PBKDF2 (at most {PBKDF2_ROUNDS_MAX} here)",
+                    kdf.iteration_count
+                ),
+            })
+        }
+        pbes2::Kdf::Scrypt(kdf) => {
+            let bytes =
+                kdf.cost_parameter.saturating_mul(u64::from(kdf.block_size)).saturating_mul(128);
+            if bytes > SCRYPT_BYTES_MAX || kdf.parallelization > SCRYPT_PARALLEL_MAX {
+                return Err(KeyFileFault::TooCostly {
+                    cost: format!(
+                        "{bytes} bytes of scrypt, {} times (at most {SCRYPT_BYTES_MAX} here, \
+                         {SCRYPT_PARALLEL_MAX} times)",
+                        kdf.parallelization
+                    ),
+                });
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A second of work on a machine of today; OpenSSL writes 2,048, Java 10,000, OWASP asks for
+/// 600,000.
+const PBKDF2_ROUNDS_MAX: u32 = 2_000_000;
+/// OpenSSL's own limit.
+const SCRYPT_BYTES_MAX: u64 = 32 << 20;
+const SCRYPT_PARALLEL_MAX: u16 = 16;
+
+const DER_SEQUENCE: u8 = 0x30;
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
 const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
+const SEC1_LABEL: &str = "EC PRIVATE KEY";
+const PKCS1_LABEL: &str = "RSA PRIVATE KEY";

@@ -13,11 +13,11 @@
 //!
 //! [`init`] makes all of it, in a [`CaDirectory`]. [`FileIssuer`] certifies devices from it, and
 //! is one [`Issuer`]: with a [`CaSigner`] of your own, [`CaIssuer`] does the same over a key in a
-//! token. [`issue_server_certificate`] makes key and certificate for a server.
+//! token. [`HostIdentity`] is key and certificate for a server, a service or a person.
 //!
 //! What holds for all of it:
 //!
-//! - P-256 and SHA-256 throughout; serial numbers are 20 random octets.
+//! - P-256 and SHA-256 unless something else is asked for; serial numbers are 20 random octets.
 //! - The private keys of the CA are encrypted, unless [`KeyProtection::InsecurePlaintext`] was
 //!   asked for by name.
 //! - No certificate outlives what signed it; one that would is refused, not shortened.
@@ -33,57 +33,77 @@
 //! # Example
 //!
 //! ```
-//! use provision_issuer::{CaNames, CaRequest, CaValidity, FileIssuer, KeyProtection, Passphrase};
+//! use provision_issuer::{CaNames, CaRequest, FileIssuer, KeyProtection, Passphrase};
 //!
 //! # let place = tempfile::tempdir()?;
 //! # let dir = place.path().join("ca");
 //! # let now_s = 1_800_000_000;
 //! let protection = KeyProtection::Encrypted(Passphrase::new("correct horse".into())?);
-//! let request = CaRequest {
-//!     names: CaNames::of("Acme")?,
-//!     organization: None,
-//!     country: None,
-//!     validity: CaValidity::default(),
-//!     protection,
-//!     now_s,
-//! };
+//! let request = CaRequest::new(CaNames::of("Acme")?, protection, now_s);
 //! provision_issuer::init(&dir, &request)?;
 //! let issuer = FileIssuer::open(&dir, &request.protection)?;
 //! assert!(issuer.not_after_s() > now_s);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod algorithm;
 mod authority;
 mod certificate;
+mod crl;
+mod dh_parameters;
 mod directory;
+mod document;
 mod files;
+mod host;
+mod import;
 mod init;
+pub mod inspect;
 mod issuer;
 mod key_file;
 mod name;
+mod overview;
 mod passphrase;
+pub mod pkcs12;
+mod private_key;
 mod profile;
 mod random;
-mod server;
+mod request;
+mod rotate;
 mod server_name;
 mod signer;
+mod subject;
+mod template;
 mod validity;
+pub mod verify;
 
+pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType};
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
+pub use crl::{CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason};
+pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
-pub use files::FileError;
+pub use document::{
+    Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
+    to_pem,
+};
+pub use files::{Access, FileError, create as create_file};
+pub use host::{HostError, HostFiles, HostIdentity};
+pub use import::{ImportError, ImportRequest, ServerRoot, import};
 pub use init::{CaNames, CaRequest, CaValidity, InitError, init};
 pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};
-pub use key_file::{KeyFileError, KeyFileFault};
+pub use key_file::{KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem};
 pub use name::{Country, NameError, NameText};
+pub use overview::{CaOverview, KeyState, overview};
 pub use passphrase::{KeyProtection, Passphrase, PassphraseError};
-pub use profile::{Lifetime, Profile};
-pub use random::RandomError;
-pub use server::{
-    ServerCertificateError, ServerFiles, ServerRequest, issue_server_certificate,
-    server_root_needs_passphrase,
+pub use private_key::{KeyFault, PrivateKey};
+pub use profile::{
+    CommonNameRule, Lifetime, NameTemplate, Profile, ProfileError, ProfileFault, SignedBy,
 };
+pub use random::RandomError;
+pub use request::{CertificateRequest, ProvenKey, RequestError};
+pub use rotate::{RotateError, RotateRequest, Rotated, rotate};
 pub use server_name::{DnsName, DnsNameError, DnsNameFault, ServerName};
 pub use signer::{CaSigner, SignerFault, SoftwareSigner};
+pub use subject::{Subject, SubjectError};
+pub use template::{TemplateError, Variables};
 pub use validity::ValidityError;

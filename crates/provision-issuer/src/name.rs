@@ -1,17 +1,9 @@
 //! Names in certificates.
 
-use const_oid::ObjectIdentifier;
-use const_oid::db::rfc4519::{
-    COMMON_NAME, COUNTRY_NAME, ORGANIZATION_NAME, ORGANIZATIONAL_UNIT_NAME,
-};
 use core::fmt;
 use core::str::FromStr;
 
-use der::asn1::{Any, PrintableStringRef, Utf8StringRef};
-use der::{Decode as _, Encode as _};
 use thiserror::Error;
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 /// Text in a name: 1 to 64 characters (RFC 5280 appendix A.1, `ub-common-name`,
 /// `ub-organization-name` and `ub-organizational-unit-name`), no control characters, no space at
@@ -31,20 +23,26 @@ impl NameText {
     /// not wanted is left out, never written empty.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
+        Self::check(&text, Self::CHARS_MAX)?;
+        Ok(Self(text))
+    }
+
+    /// The same rules for an attribute that may be longer or shorter.
+    pub(crate) fn check(text: &str, max: usize) -> Result<(), NameError> {
         if text.is_empty() {
             return Err(NameError::Empty);
         }
         let chars = text.chars().count();
-        if chars > Self::CHARS_MAX {
-            return Err(NameError::TooLong { chars, max: Self::CHARS_MAX });
+        if chars > max {
+            return Err(NameError::TooLong { chars, max });
         }
         if text.chars().any(char::is_control) {
-            return Err(NameError::ControlCharacter { text });
+            return Err(NameError::ControlCharacter { text: text.to_owned() });
         }
         if text.trim() != text {
-            return Err(NameError::OuterSpace { text });
+            return Err(NameError::OuterSpace { text: text.to_owned() });
         }
-        Ok(Self(text))
+        Ok(())
     }
 
     /// The text.
@@ -142,39 +140,6 @@ pub enum NameError {
     },
 }
 
-/// Puts a name together, most general part first: C, O, OU, CN. `common_name` was checked by the
-/// type it comes from.
-pub(crate) fn distinguished_name(
-    country: Option<&Country>,
-    organization: Option<&NameText>,
-    organizational_unit: Option<&NameText>,
-    common_name: Option<&str>,
-) -> der::Result<Name> {
-    let mut name = RdnSequence::default();
-    if let Some(country) = country {
-        let country = PrintableStringRef::new(country.as_str())?;
-        name.push(attribute(COUNTRY_NAME, Any::from(country))?);
-    }
-    let texts = [
-        (ORGANIZATION_NAME, organization.map(NameText::as_str)),
-        (ORGANIZATIONAL_UNIT_NAME, organizational_unit.map(NameText::as_str)),
-        (COMMON_NAME, common_name),
-    ];
-    for (oid, text) in texts {
-        if let Some(text) = text {
-            name.push(attribute(oid, Any::from(Utf8StringRef::new(text)?))?);
-        }
-    }
-    // The one way from an RdnSequence to a Name that is not called hazardous.
-    Name::from_der(&name.to_der()?)
-}
-
-fn attribute(oid: ObjectIdentifier, value: Any) -> der::Result<RelativeDistinguishedName> {
-    let mut attribute = RelativeDistinguishedName::default();
-    attribute.insert(AttributeTypeAndValue { oid, value })?;
-    Ok(attribute)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,21 +166,5 @@ mod tests {
         for wrong in ["de", "D", "DEU", "", "D1", "ÄÖ"] {
             assert!(Country::new(wrong).is_err(), "{wrong}");
         }
-    }
-
-    /// What a parser of name strings would take apart is carried as it is.
-    #[test]
-    fn special_characters_stay_in_their_attribute() {
-        let organization = NameText::new("Acme, O=Other+CN=x").unwrap();
-        let name = distinguished_name(None, Some(&organization), None, Some("d1")).unwrap();
-        assert_eq!(name.len(), 2);
-        assert_eq!(name.organization().unwrap().unwrap().value(), "Acme, O=Other+CN=x");
-        assert_eq!(name.common_name().unwrap().unwrap().value(), "d1");
-    }
-
-    #[test]
-    fn what_is_not_given_is_not_written() {
-        assert!(distinguished_name(None, None, None, None).unwrap().is_empty());
-        assert_eq!(distinguished_name(None, None, None, Some("d1")).unwrap().len(), 1);
     }
 }

@@ -4,7 +4,9 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
+use der::asn1::Ia5String;
 use thiserror::Error;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// A DNS name or an IP address in a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,54 @@ pub enum ServerName {
     Dns(DnsName),
     /// An address, IPv4 or IPv6.
     Ip(IpAddr),
+}
+
+impl ServerName {
+    pub(crate) fn to_general_name(&self) -> der::Result<GeneralName> {
+        match self {
+            Self::Dns(name) => Ok(GeneralName::DnsName(Ia5String::new(name.as_str())?)),
+            Self::Ip(address) => Ok(GeneralName::from(*address)),
+        }
+    }
+
+    /// Whether this name in a certificate stands for that one: the same, or a wildcard for its
+    /// first label (RFC 9525 section 6.3).
+    #[must_use]
+    pub fn matches(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (Self::Dns(name), Self::Dns(wanted)) => {
+                match (name.as_str().strip_prefix("*."), wanted.as_str().split_once('.')) {
+                    (Some(parent), Some((_, rest))) => parent == rest,
+                    _ => name == wanted,
+                }
+            }
+            _ => self == wanted,
+        }
+    }
+
+    /// If it is a host name or an address, and a possible one.
+    pub(crate) fn from_general_name(name: &GeneralName) -> Option<Self> {
+        match name {
+            GeneralName::DnsName(name) => DnsName::new(name.as_str()).ok().map(Self::Dns),
+            GeneralName::IpAddress(octets) => match octets.as_bytes() {
+                &[a, b, c, d] => Some(Self::Ip([a, b, c, d].into())),
+                bytes => <[u8; 16]>::try_from(bytes).ok().map(|octets| Self::Ip(octets.into())),
+            },
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for ServerName {
+    type Err = DnsNameError;
+
+    /// An address if it can be one, else a host name.
+    fn from_str(text: &str) -> Result<Self, DnsNameError> {
+        match text.parse() {
+            Ok(address) => Ok(Self::Ip(address)),
+            Err(_) => DnsName::new(text).map(Self::Dns),
+        }
+    }
 }
 
 impl fmt::Display for ServerName {

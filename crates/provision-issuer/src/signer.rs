@@ -3,12 +3,10 @@
 use core::error::Error as StdError;
 use core::fmt;
 
-use p256::ecdsa::signature::hazmat::PrehashSigner as _;
-use p256::ecdsa::{Signature as P256Signature, SigningKey};
-use provision_csr::{PublicKey, Signature};
 use thiserror::Error;
 
-use crate::random::{RandomError, random};
+use crate::algorithm::{KeyType, SignatureAlgorithm};
+use crate::private_key::{KeyFault, PrivateKey};
 
 /// A CA's private key: in a file here, elsewhere in a PKCS#11 token or behind a network service.
 ///
@@ -17,15 +15,20 @@ use crate::random::{RandomError, random};
 /// A signature must verify under [`public_key`](Self::public_key), which never changes. Whoever
 /// asks checks every signature before letting it out, so a fault is caught, not published.
 pub trait CaSigner {
-    /// The public half.
-    fn public_key(&self) -> PublicKey;
+    /// The public half: a SubjectPublicKeyInfo in DER (RFC 5280 section 4.1).
+    fn public_key(&self) -> Vec<u8>;
 
-    /// Signs a SHA-256 digest (ECDSA on P-256, FIPS 186-5 section 6.4.1). May take seconds.
+    /// How it signs.
+    fn algorithm(&self) -> SignatureAlgorithm;
+
+    /// Signs `message`, which it hashes first as [`algorithm`](Self::algorithm) says. Returns what
+    /// belongs in a certificate's BIT STRING: of ECDSA the two numbers in DER (RFC 3279 section
+    /// 2.2.3), of RSA the number. May take seconds.
     ///
     /// # Errors
     ///
-    /// [`SignerFault`] with what the token or service said. The same digest may be given again.
-    fn sign_digest(&mut self, sha256: &[u8; 32]) -> Result<Signature, SignerFault>;
+    /// [`SignerFault`] with what the token or service said. The same message may be given again.
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault>;
 }
 
 /// The CA's key could not sign.
@@ -41,45 +44,42 @@ impl SignerFault {
 }
 
 /// A private key held in this process's memory; wiped when dropped.
-pub struct SoftwareSigner(SigningKey);
+pub struct SoftwareSigner(PrivateKey);
 
 impl SoftwareSigner {
     /// Makes a new key from the operating system's random numbers.
-    pub(crate) fn generate() -> Result<Self, RandomError> {
-        // One draw in 2^32 is no valid scalar (SEC 2: n is just below 2^256).
-        loop {
-            let mut scalar = zeroize::Zeroizing::new([0; 32]);
-            random(scalar.as_mut())?;
-            if let Ok(key) = SigningKey::from_slice(scalar.as_ref()) {
-                return Ok(Self(key));
-            }
-        }
+    pub(crate) fn generate(kind: KeyType) -> Result<Self, KeyFault> {
+        PrivateKey::generate(kind).map(Self)
     }
 
-    pub(crate) fn from_secret_key(key: &p256::SecretKey) -> Self {
-        Self(SigningKey::from(key))
+    /// Takes a key.
+    #[must_use]
+    pub const fn new(key: PrivateKey) -> Self {
+        Self(key)
     }
 
     /// To be written to a file, and for nothing else.
-    pub(crate) fn to_secret_key(&self) -> p256::SecretKey {
-        p256::SecretKey::from(&self.0)
+    pub(crate) const fn key(&self) -> &PrivateKey {
+        &self.0
     }
 }
 
 impl CaSigner for SoftwareSigner {
-    fn public_key(&self) -> PublicKey {
-        let point = self.0.verifying_key().to_sec1_point(false);
-        PublicKey::from_sec1_slice(point.as_bytes()).expect("asked for it uncompressed")
+    fn public_key(&self) -> Vec<u8> {
+        self.0.public_key_der()
     }
 
-    fn sign_digest(&mut self, sha256: &[u8; 32]) -> Result<Signature, SignerFault> {
-        let signature: P256Signature = self.0.sign_prehash(sha256).map_err(SignerFault::new)?;
-        Ok(Signature::from_raw(signature.to_bytes().into()))
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.algorithm()
+    }
+
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault> {
+        self.0.sign(message)
     }
 }
 
 impl fmt::Debug for SoftwareSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SoftwareSigner").field(&self.public_key()).finish()
+        f.debug_tuple("SoftwareSigner").field(&self.0).finish()
     }
 }

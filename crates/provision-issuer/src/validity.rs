@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use der::DateTime;
 use thiserror::Error;
-use x509_cert::certificate::TbsCertificate;
 use x509_cert::time::{Time, Validity as X509Validity};
+
+use crate::certificate::AnyTbs;
 
 /// A span of time, both ends included, in seconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,13 @@ impl Validity {
         Ok(Self { not_before_s: now_s.saturating_sub(backdate_s), not_after_s })
     }
 
-    pub(crate) fn of(certificate: &TbsCertificate) -> Self {
+    /// From `now_s` on, begun `backdate_s` earlier, without a well-defined end: until
+    /// 9999-12-31T23:59:59Z (RFC 5280 section 4.1.2.5).
+    pub(crate) const fn without_end(now_s: u64, backdate_s: u64) -> Self {
+        Self { not_before_s: now_s.saturating_sub(backdate_s), not_after_s: LAST_S }
+    }
+
+    pub(crate) fn of(certificate: &AnyTbs) -> Self {
         let validity = certificate.validity();
         Self {
             not_before_s: validity.not_before.to_unix_duration().as_secs(),
@@ -74,13 +81,13 @@ impl fmt::Display for Moment {
     }
 }
 
-fn time(unix_s: u64) -> der::Result<Time> {
+pub(crate) fn time(unix_s: u64) -> der::Result<Time> {
     Ok(Time::from(DateTime::from_unix_duration(Duration::from_secs(unix_s))?))
 }
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 /// 9999-12-31T23:59:59Z.
-const LAST_S: u64 = 253_402_300_799;
+pub(crate) const LAST_S: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {

@@ -13,13 +13,16 @@
 //! certificate per device, one device per key, one certificate per serial number; nothing ever
 //! changed or removed) are enforced by the database, whoever writes to it.
 //!
+//! [`Certificates`] is the other half: certificates of people, services and servers, and what was
+//! revoked.
+//!
 //! [`Ledger`] says what any implementation promises; [`SqliteLedger`] keeps it in one file, or in
 //! memory for tests.
 //!
 //! What it deliberately does not do: decide who gets a certificate
 //! ([`Policy`](provision_station::evidence::Policy) does), check signatures (what arrives here was
-//! proven: only a verified proof makes an [`Enrolled`](provision_station::evidence::Enrolled)), or
-//! read the clock. It does not yet replace or revoke certificates.
+//! proven: only a verified proof makes an [`Enrolled`](provision_station::evidence::Enrolled)), sign
+//! CRLs, or read the clock. It does not yet replace certificates.
 //!
 //! # Example
 //!
@@ -35,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod certificates;
 mod fault;
 mod ledger;
 mod new_file;
@@ -42,6 +46,10 @@ mod row;
 mod schema;
 mod sqlite;
 
+pub use certificates::{
+    CertificateRecord, Certificates, CrlRecord, RecordCertificateError, RevocationRecord,
+    RevokeError, Unreadable, Which,
+};
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
     StorageFault,

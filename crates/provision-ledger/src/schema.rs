@@ -4,7 +4,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x5052_4f56;
 
 /// Version of the tables below, kept in the file's header (`user_version`).
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 /// Version 1. The rules of [`Ledger`](crate::Ledger) are the database's own: whatever writes to
 /// it, and however many at once, a second certificate for a device cannot be stored.
@@ -57,6 +57,98 @@ pub(crate) const CREATE: &str = "
     CREATE TRIGGER upper_kept   BEFORE DELETE ON upper_chain
         BEGIN SELECT RAISE(ABORT, 'an issuer on record cannot be removed'); END;
 ";
+
+/// What version 2 adds: certificates of anything but devices on the line, what was revoked, and the
+/// CRLs that said so. The same rules: rows are added, never changed.
+///
+/// A certificate is named by its issuer's key identifier and its serial number, as CRLs do it. One
+/// that was revoked need not be on record: a CA that was taken over has issued others before.
+pub(crate) const ADD_VERSION_2: &str = "
+    CREATE TABLE certificate (
+        id            INTEGER PRIMARY KEY,
+        issuer_key_id BLOB    NOT NULL CHECK (length(issuer_key_id) BETWEEN 1 AND 64),
+        cert_serial   BLOB    NOT NULL CHECK (length(cert_serial) BETWEEN 1 AND 20),
+        name          TEXT    NOT NULL,      -- whom it is for, for people
+        profile       TEXT    NOT NULL,
+        der           BLOB    NOT NULL,
+        sha256        BLOB    NOT NULL CHECK (length(sha256) = 32),
+        not_after_s   INTEGER NOT NULL,
+        issued_at_s   INTEGER NOT NULL,
+        CONSTRAINT certificate_once UNIQUE (issuer_key_id, cert_serial)
+    ) STRICT;
+
+    CREATE TABLE revocation (
+        id            INTEGER PRIMARY KEY,
+        issuer_key_id BLOB    NOT NULL CHECK (length(issuer_key_id) BETWEEN 1 AND 64),
+        cert_serial   BLOB    NOT NULL CHECK (length(cert_serial) BETWEEN 1 AND 20),
+        name          TEXT    NOT NULL,
+        reason        INTEGER NOT NULL CHECK (reason BETWEEN 0 AND 10),  -- CRLReason, RFC 5280 5.3.1
+        revoked_at_s  INTEGER NOT NULL,
+        not_after_s   INTEGER NOT NULL,
+        CONSTRAINT revoked_once UNIQUE (issuer_key_id, cert_serial)
+    ) STRICT;
+
+    CREATE TABLE crl (
+        id            INTEGER PRIMARY KEY,
+        issuer_key_id BLOB    NOT NULL CHECK (length(issuer_key_id) BETWEEN 1 AND 64),
+        number        INTEGER NOT NULL CHECK (number > 0),
+        this_update_s INTEGER NOT NULL,
+        next_update_s INTEGER NOT NULL,
+        revocations   INTEGER NOT NULL,      -- how many rows of `revocation` it was made from
+        CONSTRAINT number_once UNIQUE (issuer_key_id, number)
+    ) STRICT;
+
+    CREATE TRIGGER certificate_stays BEFORE UPDATE ON certificate
+        BEGIN SELECT RAISE(ABORT, 'a certificate on record cannot be changed'); END;
+    CREATE TRIGGER certificate_kept  BEFORE DELETE ON certificate
+        BEGIN SELECT RAISE(ABORT, 'a certificate on record cannot be removed'); END;
+    CREATE TRIGGER revocation_stays  BEFORE UPDATE ON revocation
+        BEGIN SELECT RAISE(ABORT, 'a revocation cannot be changed'); END;
+    CREATE TRIGGER revocation_kept   BEFORE DELETE ON revocation
+        BEGIN SELECT RAISE(ABORT, 'a revocation cannot be taken back'); END;
+    CREATE TRIGGER crl_stays         BEFORE UPDATE ON crl
+        BEGIN SELECT RAISE(ABORT, 'a CRL on record cannot be changed'); END;
+    CREATE TRIGGER crl_kept          BEFORE DELETE ON crl
+        BEGIN SELECT RAISE(ABORT, 'a CRL on record cannot be removed'); END;
+";
+
+pub(crate) const ADD_CERTIFICATE: &str = "
+    INSERT INTO certificate
+        (issuer_key_id, cert_serial, name, profile, der, sha256, not_after_s, issued_at_s)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+pub(crate) const CERTIFICATES: &str = "
+    SELECT issuer_key_id, cert_serial, name, profile, der, not_after_s, issued_at_s
+    FROM certificate ORDER BY id";
+
+/// Every certificate on record with that serial number, a device's or not.
+pub(crate) const BY_SERIAL: &str = "
+    SELECT leaf, device FROM entry WHERE cert_serial = ?1
+    UNION ALL
+    SELECT der, name FROM certificate WHERE cert_serial = ?1";
+
+pub(crate) const LEAF_OF_DEVICE: &str = "SELECT leaf, device FROM entry WHERE device = ?1";
+
+pub(crate) const ADD_REVOCATION: &str = "
+    INSERT INTO revocation
+        (issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+pub(crate) const REVOCATION: &str = "
+    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
+    WHERE issuer_key_id = ?1 AND cert_serial = ?2";
+
+pub(crate) const REVOCATIONS: &str = "
+    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
+    WHERE issuer_key_id = ?1 ORDER BY id";
+
+pub(crate) const LATEST_CRL: &str = "
+    SELECT number, this_update_s, next_update_s, revocations FROM crl
+    WHERE issuer_key_id = ?1 ORDER BY number DESC LIMIT 1";
+
+pub(crate) const ADD_CRL: &str = "
+    INSERT INTO crl (issuer_key_id, number, this_update_s, next_update_s, revocations)
+    VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// An entry with its first and its latest proof.
 macro_rules! concat_entry {

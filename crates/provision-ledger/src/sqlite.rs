@@ -25,7 +25,7 @@ use crate::{new_file, schema};
 /// more files, `-wal` and `-shm`, lie beside it while it is in use: they belong to it, and a copy
 /// made without them may lack the latest records. Not for network file systems, which lock poorly.
 pub struct SqliteLedger {
-    connection: Connection,
+    pub(crate) connection: Connection,
     place: String,
 }
 
@@ -126,10 +126,12 @@ impl SqliteLedger {
         if mode != "wal" {
             return Err(OpenError::NoWriteAheadLog { path: path.to_owned(), found: mode });
         }
+        let mut connection = connection;
+        bring_up_to_date(&mut connection).map_err(|error| at(path, error))?;
         Ok(Self { connection, place: path.display().to_string() })
     }
 
-    fn failed(&self, error: rusqlite::Error) -> StorageError {
+    pub(crate) fn failed(&self, error: rusqlite::Error) -> StorageError {
         StorageError { place: self.place.clone(), fault: fault_of(error) }
     }
 
@@ -409,7 +411,7 @@ fn upper_chain_id(transaction: &Transaction<'_>, chain: &Chain) -> rusqlite::Res
 
 /// Begins a transaction that will write: takes its turn now, so that what it reads still holds
 /// when it writes.
-fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+pub(crate) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
@@ -443,8 +445,26 @@ fn make_tables(connection: Connection) -> rusqlite::Result<()> {
 fn make_tables_in(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(schema::CREATE)?;
+    transaction.execute_batch(schema::ADD_VERSION_2)?;
     transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", schema::VERSION)?;
+    transaction.commit()
+}
+
+/// Adds what later versions of the tables have; nothing that is there is touched. All or nothing,
+/// and once, however many programs open the ledger at the same time.
+fn bring_up_to_date(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))
+    };
+    if version(connection)? >= schema::VERSION {
+        return Ok(());
+    }
+    let transaction = begin(connection)?;
+    if version(&transaction)? == 1 {
+        transaction.execute_batch(schema::ADD_VERSION_2)?;
+        transaction.pragma_update(None, "user_version", 2)?;
+    }
     transaction.commit()
 }
 

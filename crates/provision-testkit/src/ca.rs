@@ -2,7 +2,7 @@
 
 use std::io;
 
-use provision_issuer::{CaNames, CaRequest, CaValidity, FileIssuer, KeyProtection};
+use provision_issuer::{CaNames, CaRequest, FileIssuer, KeyProtection};
 
 use crate::pki::pem_to_der;
 
@@ -15,14 +15,8 @@ use crate::pki::pem_to_der;
 pub fn ca(made_s: u64) -> io::Result<(FileIssuer, Vec<u8>)> {
     let place = tempfile::tempdir()?;
     let dir = place.path().join("ca");
-    let request = CaRequest {
-        names: CaNames::of("Test").map_err(io::Error::other)?,
-        organization: None,
-        country: None,
-        validity: CaValidity::default(),
-        protection: KeyProtection::InsecurePlaintext,
-        now_s: made_s,
-    };
+    let names = CaNames::of("Test").map_err(io::Error::other)?;
+    let request = CaRequest::new(names, KeyProtection::InsecurePlaintext, made_s);
     let made = provision_issuer::init(&dir, &request).map_err(io::Error::other)?;
     let issuer = FileIssuer::open(&dir, &request.protection).map_err(io::Error::other)?;
     let server_root = pem_to_der(&std::fs::read(made.server_root_certificate())?);

@@ -1,10 +1,25 @@
 //! What can be said on the command line.
 
-use core::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use provision_wire::DeviceSerial;
+
+use crate::ca::CaCommand;
+use crate::check_end::CheckEnd;
+use crate::convert::Convert;
+use crate::crl::Crl;
+use crate::csr::Csr;
+use crate::dhparam::Dhparam;
+use crate::fullchain::Fullchain;
+use crate::host_cert::{ClientCert, ServerCert};
+use crate::inspect::Inspect;
+use crate::key::KeyCommand;
+use crate::matching::Match;
+use crate::p12::P12Command;
+use crate::revoke::Revoke;
+use crate::sign::Sign;
+use crate::verify::Verify;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,7 +33,8 @@ Exit codes:
   2  usage                      15  ledger
   10 no answer from the device  16  the port cannot be used
   11 refused by the device      17  the device broke the protocol
-  12 possession or stored identity not proven";
+  12 possession or stored identity not proven
+                                18  a certificate is not to be believed, ends, or does not match";
 
 /// Gives every device on the line an identity: its key is made on the device and never leaves it;
 /// its CSR comes over the serial port, is proven and signed; certificate, trust anchors and
@@ -47,6 +63,36 @@ pub(crate) enum Command {
     Ca(CaCommand),
     /// Make a key and a certificate for a server that devices connect to.
     ServerCert(ServerCert),
+    /// Make a key and a certificate for a person or a service.
+    ClientCert(ClientCert),
+    /// Sign a CSR that was made elsewhere.
+    Sign(Sign),
+    /// Make a CSR for a key.
+    Csr(Csr),
+    /// Say whether a certificate is to be believed, and if not, which one is at fault.
+    Verify(Verify),
+    /// Show what is in a file: certificate, CSR, CRL, key, PKCS#12, PKCS#7.
+    Inspect(Inspect),
+    /// Say whether certificates are good for so many days more.
+    CheckEnd(CheckEnd),
+    /// Say whether key, certificate and CSR belong together.
+    Match(Match),
+    /// Make, show, encrypt and decrypt private keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Turn PEM into DER and back.
+    Convert(Convert),
+    /// Put a certificate and its issuers in order.
+    Fullchain(Fullchain),
+    /// Make and open PKCS#12.
+    #[command(subcommand)]
+    P12(P12Command),
+    /// Print a group for Diffie-Hellman (RFC 7919).
+    Dhparam(Dhparam),
+    /// Revoke a certificate.
+    Revoke(Revoke),
+    /// Make the CRLs of every CA.
+    Crl(Crl),
     /// Put one question to a device by hand.
     Ask(Ask),
     /// List the serial ports of this machine.
@@ -110,7 +156,16 @@ pub(crate) struct Enroll {
     #[arg(long, value_name = "SERIAL")]
     pub expect: Option<DeviceSerial>,
 
-    /// Days the certificate is valid [default: until the issuing CA ends].
+    /// What the certificate says: a shipped profile (device, idevid, ldevid, spiffe, aws, azure)
+    /// or a file with one.
+    #[arg(long, value_name = "NAME|FILE", default_value = "device")]
+    pub profile: String,
+
+    /// Value for a variable of the profile; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+
+    /// Days the certificate is valid [default: as the profile says].
     #[arg(long, value_name = "N")]
     pub days: Option<u32>,
 
@@ -134,56 +189,6 @@ pub(crate) struct Enroll {
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub wait: u32,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CaCommand {
-    /// Make a device root, a device issuing CA and, apart, a server root.
-    Init(CaInit),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CaInit {
-    /// Whose CA it is; its certificates are called "NAME Device Root CA" and so on.
-    #[arg(long, value_name = "NAME", default_value = "Factory")]
-    pub name: String,
-
-    #[command(flatten)]
-    pub place: CaPlace,
-
-    /// Organization in the CA's subjects.
-    #[arg(long, value_name = "TEXT")]
-    pub organization: Option<String>,
-
-    /// Country in the CA's subjects, two letters.
-    #[arg(long, value_name = "CC")]
-    pub country: Option<String>,
-
-    /// Keep the CA's private keys unencrypted. For development only.
-    #[arg(long, conflicts_with = "passphrase_file")]
-    pub insecure_plaintext_keys: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ServerCert {
-    /// DNS name of the server; may be given several times, and begin with `*.`.
-    #[arg(long, value_name = "NAME")]
-    pub dns: Vec<String>,
-
-    /// IP address of the server; may be given several times.
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip: Vec<IpAddr>,
-
-    #[command(flatten)]
-    pub place: CaPlace,
-
-    /// Directory for server.crt and server.key; made if it is not there.
-    #[arg(long, value_name = "DIR", default_value = "server")]
-    pub out: PathBuf,
-
-    /// Days the certificate is valid.
-    #[arg(long, value_name = "N", default_value_t = 825)]
-    pub days: u32,
 }
 
 #[derive(Debug, Args)]
@@ -237,7 +242,7 @@ pub(crate) struct AskProve {
 pub(crate) enum LedgerCommand {
     /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
     Create(LedgerPlace),
-    /// List what was issued, oldest first.
+    /// List the devices that were given a certificate, oldest first.
     List(LedgerPlace),
 }
 

@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use provision_csr::PortableP256;
-use provision_issuer::{FileIssuer, Issuer as _, Lifetime, Profile};
-use provision_ledger::{Ledger as _, SqliteLedger};
+use provision_issuer::{FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy};
+use provision_ledger::{Certificates as _, Ledger as _, SqliteLedger};
 use provision_path::ServerName;
 use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
 use provision_station::evidence::Policy;
 use provision_station::exchange::Patience;
 use provision_station::{Enrollment, Input, Output, Plan};
 
+use crate::arguments::values;
 use crate::cli::Enroll;
 use crate::fault::Fault;
 use crate::line::Line;
@@ -73,6 +74,26 @@ fn endpoint(text: &str, alpn: Option<String>) -> Result<EndpointPlan, Fault> {
     Ok(EndpointPlan { host: host.into(), port, alpn })
 }
 
+/// The profile, with what the command line says of the subject.
+fn profile(arguments: &Enroll) -> Result<Profile, Fault> {
+    let usage = |fault: &dyn core::fmt::Display| Fault::Usage(fault.to_string());
+    let mut profile = Profile::find(&arguments.profile)?;
+    if profile.signed_by != SignedBy::Device {
+        return Err(Fault::Usage(format!("the profile {} is no device's", profile.name)));
+    }
+    if let Some(days) = arguments.days {
+        profile.lifetime = Lifetime::Days(days);
+    }
+    let mut subject =
+        ca::subject_of(arguments.country.as_deref(), arguments.organization.as_deref())?;
+    if let Some(unit) = &arguments.organizational_unit {
+        NameText::new(unit).map_err(|fault| usage(&fault))?;
+        subject = subject.with("OU", unit).map_err(|fault| usage(&fault))?;
+    }
+    profile.subject = subject.followed_by(profile.subject);
+    Ok(profile.with_values(&values(&arguments.set)?))
+}
+
 /// What is shared by all runs of one call.
 struct Station {
     issuer: FileIssuer,
@@ -85,17 +106,13 @@ impl Station {
     fn open(arguments: &Enroll, endpoint: EndpointPlan) -> Result<Self, Fault> {
         let place = &arguments.ca;
         let now_s = system::now_s()?;
+        let profile = profile(arguments)?;
         let anchors = match arguments.server_anchor.as_slice() {
             [] => vec![provision_issuer::CaDirectory::at(&place.ca).server_root_certificate()],
             given => given.to_vec(),
         };
         let protection = secret::for_opening(place, FileIssuer::needs_passphrase(&place.ca)?)?;
         let issuer = FileIssuer::open(&place.ca, &protection)?;
-        let mut profile =
-            Profile::new(arguments.days.map_or(Lifetime::UntilIssuerEnds, Lifetime::Days));
-        profile.organization = ca::name_text(arguments.organization.as_deref())?;
-        profile.organizational_unit = ca::name_text(arguments.organizational_unit.as_deref())?;
-        profile.country = ca::country(arguments.country.as_deref())?;
         let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
         let plan = Plan {
             policy: Policy { expected_device: arguments.expect.clone() },
@@ -134,6 +151,13 @@ impl Station {
                     continue;
                 }
                 Output::LookUp { device, public_key } => {
+                    // What was revoked is not delivered again, whatever else is known.
+                    if let Some(revoked) = self.ledger.revocation_of(&device)? {
+                        return Err(Fault::RevokedDevice {
+                            device: device.to_string(),
+                            cert_serial: revoked.cert_serial.to_string(),
+                        });
+                    }
                     Input::Standing(self.ledger.standing(&device, &public_key)?)
                 }
                 Output::LookUpDevice { device } => Input::Known(self.ledger.live(&device)?),

@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
-use provision_issuer::{InitError, IssueError, OpenError, ServerCertificateError};
+use provision_issuer::verify::VerifyError;
+use provision_issuer::{
+    CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, OpenError,
+    ProfileError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
+};
 use provision_ledger::{
-    OpenError as LedgerOpenError, RecordEnrolledError, RecordIssuedError, StorageError,
+    OpenError as LedgerOpenError, RecordCertificateError, RecordEnrolledError, RecordIssuedError,
+    RevokeError, StorageError,
 };
 use provision_station::EnrollmentFault;
 use provision_station::evidence::{PolicyFault, ProofFault};
@@ -49,9 +54,86 @@ pub(crate) enum Fault {
     /// Nothing was signed.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// No server certificate was made.
+    /// A CA could not be taken over.
     #[error(transparent)]
-    ServerCertificate(#[from] ServerCertificateError),
+    CaImport(#[from] ImportError),
+    /// No new CA took the place of the old one.
+    #[error(transparent)]
+    CaRotate(#[from] RotateError),
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// No key and certificate was made for a host.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// No CRL was made.
+    #[error(transparent)]
+    Certify(#[from] CertifyError),
+    /// No key was made, or it cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// A key could not be written.
+    #[error(transparent)]
+    WriteKey(#[from] WriteKeyError),
+    /// A PKCS#12 file could not be made.
+    #[error(transparent)]
+    Pkcs12(#[from] Pkcs12Error),
+    /// A file could not be made.
+    #[error(transparent)]
+    File(FileError),
+    /// A file or directory cannot be written.
+    #[error("cannot write {}: {cause}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {fault}", path.display())]
+    Document {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A certificate is not to be believed.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A certificate ends too soon.
+    #[error("{subject} ends on {not_after}, within {days} days")]
+    Ends {
+        /// Whose.
+        subject: String,
+        /// When.
+        not_after: String,
+        /// How long it was to be good.
+        days: u32,
+    },
+    /// Two files are of different keys.
+    #[error("{} ({kind}) is of another key than {}", other.display(), first.display())]
+    Mismatch {
+        /// The first file.
+        first: PathBuf,
+        /// The one that does not fit.
+        other: PathBuf,
+        /// What that is.
+        kind: String,
+    },
+    /// The ledger refuses a certificate.
+    #[error(transparent)]
+    RecordCertificate(#[from] RecordCertificateError),
+    /// Nothing was revoked.
+    #[error(transparent)]
+    Revoke(#[from] RevokeError),
+    /// A device whose certificate was revoked is at the line again.
+    #[error("the certificate {cert_serial} of device {device} was revoked")]
+    RevokedDevice {
+        /// Which device.
+        device: String,
+        /// Serial number of its certificate.
+        cert_serial: String,
+    },
     /// The ledger cannot be opened or made.
     #[error(transparent)]
     LedgerOpen(#[from] LedgerOpenError),
@@ -143,19 +225,33 @@ impl Fault {
                 _ => 17,
             },
             Self::CaInit(_)
+            | Self::CaImport(_)
+            | Self::CaRotate(_)
             | Self::CaOpen(_)
+            | Self::Profile(_)
             | Self::Issue(_)
-            | Self::ServerCertificate(_)
+            | Self::Host(_)
+            | Self::Certify(_)
+            | Self::Key(_)
+            | Self::WriteKey(_)
             | Self::Passphrase(_)
             | Self::Clock { .. } => 14,
             Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_)
+            | Self::RecordCertificate(_)
+            | Self::Revoke(_)
             | Self::NotInLedger { .. } => 15,
+            Self::RevokedDevice { .. } => 13,
+            Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
             Self::PortOpen { .. } | Self::PortFailed { .. } | Self::PortList(_) => 16,
             Self::Some { exit_code, .. } => *exit_code,
             Self::Read { .. }
+            | Self::Write { .. }
+            | Self::File(_)
+            | Self::Document { .. }
+            | Self::Pkcs12(_)
             | Self::NotACertificate { .. }
             | Self::Random(_)
             | Self::Output(_) => 1,
@@ -181,6 +277,7 @@ impl Fault {
             15 => "ledger",
             16 => "port",
             17 => "protocol",
+            18 => "not-believed",
             _ => "other",
         }
     }
@@ -211,11 +308,48 @@ impl Fault {
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
             Self::Issue(_) => "nothing was signed; the device can be run again",
-            Self::ServerCertificate(ServerCertificateError::AlreadyExists { .. }) => {
+            Self::CaImport(ImportError::IssuerMissing { .. }) => {
+                "give the CAs above it with `--chain`"
+            }
+            Self::CaImport(_) => "nothing was made; `provision inspect` shows what the files hold",
+            Self::CaRotate(_) => {
+                "the CA is as it was; the key of the device root is needed (device-root.key)"
+            }
+            Self::Profile(_) => {
+                "no key was touched; `--set NAME=VALUE` gives a profile its values; every line is \
+                 explained in profiles/device.toml"
+            }
+            Self::Host(HostError::AlreadyExists { .. }) => {
                 "nothing was written; `--out` names another directory"
             }
-            Self::ServerCertificate(_) => {
+            Self::Host(_) => {
                 "nothing was written; `--ca` says where the CA is; a wrong passphrase shows here too"
+            }
+            Self::Certify(_) | Self::Key(_) | Self::WriteKey(_) => "nothing was written",
+            Self::Pkcs12(_) => "nothing was written; `provision match` tells which files fit",
+            Self::File(fault) if fault.already_exists() => {
+                "nothing that is there is overwritten: choose another name with `--out`"
+            }
+            Self::File(_) | Self::Write { .. } => "may you write there, and is there room?",
+            Self::Document { .. } => {
+                "`provision inspect` shows what a file holds; a wrong passphrase shows here too"
+            }
+            Self::Verify(_) => "`provision inspect` shows what each certificate says",
+            Self::Ends { .. } => "make a new one in time; the old one is good until then",
+            Self::Mismatch { .. } => {
+                "somewhere a file was replaced and its partner was not; the public keys are \
+                 different"
+            }
+            Self::RecordCertificate(_) => {
+                "no certificate leaves unrecorded; mend the ledger and run again"
+            }
+            Self::Revoke(_) => {
+                "`provision ledger list` shows what is on record; one that is not can be given \
+                 with `--certificate`"
+            }
+            Self::RevokedDevice { .. } => {
+                "a certificate that was revoked is not delivered again; nothing was changed on the \
+                 device"
             }
             Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {
                 "nothing was touched; choose another place with `--ledger`"

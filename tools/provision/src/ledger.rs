@@ -34,7 +34,7 @@ fn list(arguments: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
     let mut ledger = SqliteLedger::open(&path(arguments.ledger.as_ref(), &arguments.ca))?;
     let entries = ledger.entries()?;
     if entries.is_empty() {
-        report.note("nothing was issued yet")?;
+        report.note("no device has a certificate yet")?;
     }
     for entry in entries {
         let enrolled = match entry.state {

@@ -4,7 +4,12 @@
 //!   cli        what can be said on the command line
 //!   enroll     the main job: one port, one run of the dialogue
 //!   ask        one question by hand
-//!   ca, server_cert, ledger, ports   what is around it
+//!   ca, host_cert, sign, csr, revoke, crl        the CA; each has its arguments beside it
+//!   verify, inspect, check_end, matching         what is this, and is it good?
+//!   key, convert, fullchain, p12, dhparam        files put into another form
+//!   ledger, ports   what is around it
+//!   arguments   groups of arguments that several commands have
+//!   files, secret   files and `-`; passphrases
 //!   line       a serial port, written to in small pieces
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
@@ -12,19 +17,35 @@
 //!
 //! stdout carries results (with `--json`, one object per event); stderr carries talk.
 
+mod arguments;
 mod ask;
 mod ca;
+mod check_end;
 mod cli;
+mod convert;
+mod crl;
+mod csr;
+mod dhparam;
 mod enroll;
 mod fault;
+mod files;
+mod fullchain;
+mod host_cert;
+mod inspect;
+mod key;
 mod ledger;
 mod line;
+mod matching;
+mod p12;
 mod pem;
 mod ports;
 mod report;
+mod revoke;
 mod secret;
-mod server_cert;
+mod sign;
+mod signing;
 mod system;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -49,7 +70,21 @@ fn main() -> ExitCode {
     let mut report = Report::new(cli.json);
     let result = nothing_misplaced(&matches).and_then(|()| match &cli.command {
         Some(Command::Ca(command)) => ca::run(command, &mut report),
-        Some(Command::ServerCert(arguments)) => server_cert::run(arguments, &mut report),
+        Some(Command::ServerCert(arguments)) => host_cert::server(arguments, &mut report),
+        Some(Command::ClientCert(arguments)) => host_cert::client(arguments, &mut report),
+        Some(Command::Sign(arguments)) => sign::run(arguments, &mut report),
+        Some(Command::Csr(arguments)) => csr::run(arguments, &mut report),
+        Some(Command::Verify(arguments)) => verify::run(arguments, &mut report),
+        Some(Command::Inspect(arguments)) => inspect::run(arguments, &mut report),
+        Some(Command::CheckEnd(arguments)) => check_end::run(arguments, &mut report),
+        Some(Command::Match(arguments)) => matching::run(arguments, &mut report),
+        Some(Command::Key(command)) => key::run(command, &mut report),
+        Some(Command::Convert(arguments)) => convert::run(arguments, &mut report),
+        Some(Command::Fullchain(arguments)) => fullchain::run(arguments, &mut report),
+        Some(Command::P12(command)) => p12::run(command, &mut report),
+        Some(Command::Dhparam(arguments)) => dhparam::run(arguments, &mut report),
+        Some(Command::Revoke(arguments)) => revoke::run(arguments, &mut report),
+        Some(Command::Crl(arguments)) => crl::run(arguments, &mut report),
         Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),

@@ -20,6 +20,11 @@ impl Report {
         Self { json, terminal: io::stderr().is_terminal() }
     }
 
+    /// Whether results are JSON.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A step of a run.
     pub(crate) fn progress(&mut self, port: &str, progress: &Progress) -> Result<(), Fault> {
         let (name, text, mut event) = describe(progress);

@@ -11,14 +11,18 @@ use provision_testkit::cli::{built_program, firmware_variable};
 
 use crate::bench::Bench;
 use crate::boards::Board;
-use crate::needs::{self, ARM_GCC, CERTTOOL, CURL, MOSQUITTO, NGINX, OPENSSL, QEMU, QEMU_RISCV};
+use crate::needs::{
+    self, ARM_GCC, CERTTOOL, CURL, KEYTOOL, MOSQUITTO, NGINX, OPENSSL, QEMU, QEMU_RISCV,
+};
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
 use crate::{bench, firmware, fuzz, hack, real_boards, simulate, sizes};
 
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
-    needs::ensure(&[ARM_GCC, QEMU, QEMU_RISCV, NGINX, OPENSSL, CERTTOOL, CURL, MOSQUITTO])?;
+    needs::ensure(&[
+        ARM_GCC, QEMU, QEMU_RISCV, NGINX, OPENSSL, CERTTOOL, KEYTOOL, CURL, MOSQUITTO,
+    ])?;
 
     step("format");
     for workspace in WORKSPACES {

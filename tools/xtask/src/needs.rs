@@ -20,6 +20,8 @@ pub(crate) const NGINX: Need = Need { program: "nginx", packages: &["nginx"] };
 pub(crate) const OPENSSL: Need = Need { program: "openssl", packages: &["openssl"] };
 pub(crate) const CURL: Need = Need { program: "curl", packages: &["curl"] };
 pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutls-bin"] };
+/// Java's own reader of PKCS#12.
+pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default-jre-headless"] };
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
 
 /// Compiles libFuzzer.

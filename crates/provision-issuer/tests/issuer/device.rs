@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use provision_csr::{PublicKey, Signature};
 use provision_issuer::{
     CaFault, CaIssuer, CaSigner, CertifyError, FileIssuer, IssueError, Issuer as _, KeyProtection,
-    Lifetime, Profile, SignerFault, ValidityError,
+    Lifetime, Profile, SignatureAlgorithm, SignerFault, ValidityError,
 };
 use provision_station::evidence::Chain;
 use webpki::KeyUsage;
@@ -27,12 +26,8 @@ fn issue(ca: &Ca, profile: &Profile, now_s: u64) -> Result<Chain, IssueError> {
 }
 
 fn full_profile() -> Profile {
-    Profile {
-        organization: Some("Grüne Wiese GmbH, O=x".parse().unwrap()),
-        organizational_unit: Some("Feuchte".parse().unwrap()),
-        country: Some("DE".parse().unwrap()),
-        ..Profile::new(Lifetime::Days(3650))
-    }
+    let subject = "/C=DE/O=Grüne Wiese GmbH, O=x/OU=Feuchte/CN={device_serial}";
+    Profile::new(Lifetime::Days(3650)).with_subject(subject.parse().unwrap())
 }
 
 #[test]
@@ -75,7 +70,7 @@ fn webpki_accepts_it_for_a_client_and_refuses_it_for_a_server() {
 fn gnutls_accepts_it() {
     let ca = Ca::new();
     // GnuTLS asks the machine for the time; this certificate is valid whenever the test runs.
-    let profile = Profile { backdate_s: 3600, ..Profile::new(Lifetime::UntilIssuerEnds) };
+    let profile = Profile::new(Lifetime::UntilIssuerEnds).with_backdate_s(3600);
     let now_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let mut request = request(KeyProtection::InsecurePlaintext);
     request.now_s = now_s;
@@ -249,17 +244,21 @@ fn every_certificate_has_its_own_serial() {
 
 /// A token that answers with a signature over something else, or with rubbish.
 struct Faulty {
-    public_key: PublicKey,
-    answer: Result<Signature, &'static str>,
+    public_key: Vec<u8>,
+    answer: Result<Vec<u8>, &'static str>,
 }
 
 impl CaSigner for Faulty {
-    fn public_key(&self) -> PublicKey {
-        self.public_key
+    fn public_key(&self) -> Vec<u8> {
+        self.public_key.clone()
     }
 
-    fn sign_digest(&mut self, _: &[u8; 32]) -> Result<Signature, SignerFault> {
-        self.answer.map_err(SignerFault::new)
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::EcdsaSha256
+    }
+
+    fn sign(&mut self, _: &[u8]) -> Result<Vec<u8>, SignerFault> {
+        self.answer.clone().map_err(SignerFault::new)
     }
 }
 
@@ -270,15 +269,16 @@ fn a_signature_that_does_not_verify_never_gets_out() {
     let root = der_of(&ca.files.device_root_certificate());
     let public_key = spki_of(&issuing);
     let issue_with = |answer| {
-        let signer = Faulty { public_key, answer };
+        let signer = Faulty { public_key: public_key.clone(), answer };
         CaIssuer::new(vec![issuing.clone()], root.clone(), signer).unwrap().issue(
             &approved("d1"),
             &Profile::new(Lifetime::Days(1)),
             NOW_S,
         )
     };
-    for rubbish in [[1; 64], [0; 64], [0xff; 64]] {
-        let result = issue_with(Ok(Signature::from_raw(rubbish)));
+    // Rubbish, and a pair of numbers in DER that is no signature over this.
+    for rubbish in [vec![1; 64], vec![], vec![0x30, 6, 2, 1, 1, 2, 1, 1]] {
+        let result = issue_with(Ok(rubbish));
         assert!(
             matches!(result, Err(IssueError::Certify(CertifyError::BadSignature))),
             "{result:?}"
@@ -316,10 +316,9 @@ fn a_ca_put_together_wrongly_is_refused() {
     assert!(matches!(result, Err(CaFault::NotACertificate(_))), "{result:?}");
 }
 
-/// The public key in a certificate.
-fn spki_of(der: &[u8]) -> PublicKey {
-    use der::Decode as _;
+/// The public key in a certificate, DER.
+fn spki_of(der: &[u8]) -> Vec<u8> {
+    use der::{Decode as _, Encode as _};
     let certificate = x509_cert::Certificate::from_der(der).unwrap();
-    let key = certificate.tbs_certificate().subject_public_key_info();
-    PublicKey::from_sec1_slice(key.subject_public_key.as_bytes().unwrap()).unwrap()
+    certificate.tbs_certificate().subject_public_key_info().to_der().unwrap()
 }

@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use provision_issuer::{
-    CaFault, FileIssuer, Issuer as _, KeyFileFault, KeyProtection, Lifetime, OpenError, Profile,
+    CaFault, DocumentKind, FileIssuer, Issuer as _, KeyFileFault, KeyProtection, Lifetime,
+    OpenError, Profile,
 };
 
-use crate::support::{Ca, NOW_S, accepted, approved, encrypted, openssl, request};
+use crate::support::{Ca, NOW_S, accepted, accepted_stdout, approved, encrypted, openssl, request};
 
 fn open_error(dir: &Path, protection: &KeyProtection) -> OpenError {
     FileIssuer::open(dir, protection).expect_err("should not open")
@@ -148,11 +149,11 @@ fn files_that_do_not_belong_together() {
     });
     assert!(matches!(fault, CaFault::NotSignedBy { .. }), "{fault:?}");
     let fault = fault_after(&|ca| replace(&ca.files.device_root_certificate(), b"rubbish"));
-    assert!(matches!(fault, CaFault::NotACertificate(_)), "{fault:?}");
+    assert!(matches!(fault, CaFault::Unreadable(_)), "{fault:?}");
     let fault = fault_after(&|ca| {
         copy(&ca.files.device_issuing_key(), &ca.files.device_root_certificate());
     });
-    assert!(matches!(&fault, CaFault::NotThatPem { label } if label == "PRIVATE KEY"), "{fault:?}");
+    assert!(matches!(&fault, CaFault::Other { kind: DocumentKind::PrivateKey }), "{fault:?}");
 }
 
 #[test]
@@ -170,19 +171,42 @@ fn key_files_that_hold_something_else() {
     };
     assert!(matches!(fault_of(b"rubbish"), KeyFileFault::NotPem(_)));
     assert!(matches!(fault_of(b"\xff\xfe"), KeyFileFault::NotPem(_)));
-    let made = |arguments: &[&str]| accepted(&openssl(arguments)).into_bytes();
-    let p384 = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
-    assert!(matches!(fault_of(&made(&p384)), KeyFileFault::NotP256(_)));
-    assert!(matches!(
-        fault_of(&made(&["genpkey", "-algorithm", "ED25519"])),
-        KeyFileFault::NotP256(_)
-    ));
-    let sec1 = made(&["ecparam", "-name", "prime256v1", "-genkey", "-noout"]);
-    let fault = fault_of(&sec1);
+    let made = |arguments: &[&str]| accepted_stdout(&openssl(arguments));
+    let other = fault_of(&made(&["genpkey", "-algorithm", "ED25519"]));
+    assert!(matches!(other, KeyFileFault::Key(_)), "{other:?}");
+    let certificate = fault_of(&made(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "/dev/null",
+        "-batch",
+    ]));
     assert!(
-        matches!(&fault, KeyFileFault::NotPkcs8 { label } if label == "EC PRIVATE KEY"),
-        "{fault:?}"
+        matches!(&certificate, KeyFileFault::NotAKey { label } if label == "CERTIFICATE"),
+        "{certificate:?}"
     );
+}
+
+/// A key of another kind, or in openssl's older form, opens; it is just not this CA's.
+#[test]
+fn another_key_is_named_whatever_its_form() {
+    for arguments in [
+        &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"][..],
+        &["ecparam", "-name", "prime256v1", "-genkey"],
+        &["genrsa", "-traditional", "2048"],
+    ] {
+        let ca = Ca::new();
+        let key = accepted_stdout(&openssl(arguments));
+        replace(&ca.files.device_issuing_key(), &key);
+        let error = open_error(ca.dir(), &KeyProtection::InsecurePlaintext);
+        assert!(
+            matches!(&error, OpenError::Unsuitable { fault: CaFault::OtherKey, .. }),
+            "{arguments:?}: {error:?}"
+        );
+    }
 }
 
 #[test]
@@ -203,7 +227,7 @@ fn nothing_that_is_printed_shows_a_key() {
         .collect();
     assert_eq!(private.trim_start_matches("00").len(), 64);
     let shown = format!("{issuer:?}").to_lowercase();
-    assert!(shown.contains("publickey("), "{shown}");
+    assert!(shown.contains("privatekey(p-256)"), "{shown}");
     assert!(!shown.contains(&private));
     let bytes: Vec<String> = (0..32)
         .map(|i| u8::from_str_radix(&private[2 * i..2 * i + 2], 16).unwrap().to_string())

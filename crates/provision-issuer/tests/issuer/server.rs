@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use provision_issuer::{
-    DnsName, KeyFileFault, KeyProtection, OpenError, ServerCertificateError, ServerFiles,
-    ServerName, ServerRequest, issue_server_certificate, server_root_needs_passphrase,
+    FileIssuer, HostError, HostFiles, HostIdentity, IssueError, KeyFileFault, KeyProtection,
+    KeyType, Lifetime, OpenError, Profile, ServerName, SignedBy,
 };
 use webpki::KeyUsage;
 
@@ -15,33 +15,47 @@ use crate::support::{
     text_of, webpki_verify,
 };
 
-fn names(names: &[&str]) -> Vec<ServerName> {
-    let name = |text: &&str| match text.parse() {
-        Ok(address) => ServerName::Ip(address),
-        Err(_) => ServerName::Dns(DnsName::new(text).unwrap()),
-    };
-    names.iter().map(name).collect()
+struct Wanted {
+    names: Vec<ServerName>,
+    days: u32,
+    now_s: u64,
 }
 
-fn wanted(list: &[&str]) -> ServerRequest {
-    ServerRequest { names: names(list), days: 825, now_s: NOW_S }
+fn wanted(list: &[&str]) -> Wanted {
+    let names = list.iter().map(|text| text.parse().unwrap()).collect();
+    Wanted { names, days: 825, now_s: NOW_S }
 }
 
-fn issue(
+/// As the tool does it: nothing is there yet, then sign, then write.
+fn issue_with(
     ca: &Ca,
-    request: &ServerRequest,
-    out: &str,
-) -> Result<ServerFiles, ServerCertificateError> {
+    protection: &KeyProtection,
+    wanted: &Wanted,
+    out: &Path,
+) -> Result<(HostFiles, HostIdentity), HostError> {
+    HostFiles::vacant(out, "server")?;
+    let (profile, values) = Profile::shipped("server").unwrap().for_server(&wanted.names)?;
+    let profile = profile.with_lifetime(Lifetime::Days(wanted.days));
+    let mut issuer = FileIssuer::open_for(ca.dir(), SignedBy::Server, protection).unwrap();
+    let made = HostIdentity::new(&mut issuer, KeyType::P256, &profile, &values, wanted.now_s)?;
+    let files = made.write(out, "server", &KeyProtection::InsecurePlaintext)?;
+    Ok((files, made))
+}
+
+fn issue(ca: &Ca, wanted: &Wanted, out: &str) -> Result<HostFiles, HostError> {
     let out = ca.place.path().join(out);
-    issue_server_certificate(ca.dir(), &KeyProtection::InsecurePlaintext, request, &out)
+    issue_with(ca, &KeyProtection::InsecurePlaintext, wanted, &out).map(|(files, _)| files)
 }
 
 #[test]
 fn it_is_a_servers_under_all_its_names() {
     let ca = Ca::new();
     let list = ["mqtt.example", "*.iot.example", "192.0.2.7", "2001:db8::7"];
-    let files = issue(&ca, &wanted(&list), "server").unwrap();
-    assert_eq!(files.not_after_s, NOW_S + 825 * DAY_S);
+    let out = ca.place.path().join("server");
+    let plain = KeyProtection::InsecurePlaintext;
+    let (files, made) = issue_with(&ca, &plain, &wanted(&list), &out).unwrap();
+    assert_eq!(made.not_after_s, NOW_S + 825 * DAY_S);
+    assert!(made.issuers.is_empty(), "the root signed it itself");
 
     let root = ca.files.server_root_certificate();
     accepted(&openssl_verify(&root, None, &files.certificate, "sslserver", NOW_S));
@@ -83,11 +97,11 @@ fn it_is_a_servers_under_all_its_names() {
 #[test]
 fn the_key_is_its_own_in_the_clear_and_for_its_owner_only() {
     let ca = Ca::of(&request(encrypted("correct horse")));
-    assert!(server_root_needs_passphrase(ca.dir()).unwrap());
+    assert!(FileIssuer::needs_passphrase_for(ca.dir(), SignedBy::Server).unwrap());
     let out = ca.place.path().join("server");
     let wanted = wanted(&["a.example"]);
     let protection = encrypted("correct horse");
-    let files = issue_server_certificate(ca.dir(), &protection, &wanted, &out).unwrap();
+    let (files, _) = issue_with(&ca, &protection, &wanted, &out).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&files.key), mode(&files.certificate), mode(&out)), (0o600, 0o444, 0o700));
     let (key, certificate) = (files.key.to_str().unwrap(), files.certificate.to_str().unwrap());
@@ -95,14 +109,12 @@ fn the_key_is_its_own_in_the_clear_and_for_its_owner_only() {
     assert_eq!(accepted(&openssl(["x509", "-in", certificate, "-noout", "-pubkey"])), public);
 
     // The passphrase is the CA's, and it decides.
-    let other = ca.place.path().join("other");
-    let error = issue_server_certificate(ca.dir(), &encrypted("wrong"), &wanted, &other);
+    let error = FileIssuer::open_for(ca.dir(), SignedBy::Server, &encrypted("wrong"));
     assert!(
-        matches!(&error, Err(ServerCertificateError::Open(OpenError::Key(error)))
+        matches!(&error, Err(OpenError::Key(error))
             if matches!(error.fault, KeyFileFault::WrongPassphrase)),
         "{error:?}"
     );
-    assert!(!other.exists());
 }
 
 #[test]
@@ -113,7 +125,7 @@ fn what_is_there_is_never_touched() {
     let taken = |expected: &PathBuf| {
         let error = issue(&ca, &wanted(&["b.example"]), "server");
         assert!(
-            matches!(&error, Err(ServerCertificateError::AlreadyExists { path }) if path == expected),
+            matches!(&error, Err(HostError::AlreadyExists { path }) if path == expected),
             "{error:?}"
         );
     };
@@ -149,33 +161,34 @@ fn a_long_name_stands_in_the_alternative_names_alone() {
 #[test]
 fn what_cannot_be_leaves_nothing_behind() {
     let ca = Ca::new();
-    let refused = |request: &ServerRequest| {
+    let refused = |request: &Wanted| {
         let error = issue(&ca, request, "server").unwrap_err();
         assert!(!ca.place.path().join("server").exists());
         error
     };
     let no_name = refused(&wanted(&[]));
-    assert!(matches!(no_name, ServerCertificateError::NoName), "{no_name:?}");
-    let long = refused(&ServerRequest { days: 10_958, ..wanted(&["a.example"]) });
+    assert!(matches!(no_name, HostError::NoName), "{no_name:?}");
+    let long = refused(&Wanted { days: 10_958, ..wanted(&["a.example"]) });
     assert!(
-        matches!(long, ServerCertificateError::OutlivesRoot { not_after_s, root_not_after_s }
-            if not_after_s == root_not_after_s + DAY_S),
+        matches!(
+            long,
+            HostError::Issue(IssueError::OutlivesIssuer { not_after_s, issuer_not_after_s })
+                if not_after_s == issuer_not_after_s + DAY_S
+        ),
         "{long:?}"
     );
-    let never = refused(&ServerRequest { days: 0, ..wanted(&["a.example"]) });
-    assert!(matches!(never, ServerCertificateError::Validity(_)), "{never:?}");
-    let late = ServerRequest { now_s: NOW_S + 10_957 * DAY_S + 1, ..wanted(&["a.example"]) };
+    let never = refused(&Wanted { days: 0, ..wanted(&["a.example"]) });
+    assert!(matches!(never, HostError::Issue(IssueError::Validity(_))), "{never:?}");
+    let late = Wanted { now_s: NOW_S + 10_957 * DAY_S + 1, ..wanted(&["a.example"]) };
     let late = refused(&late);
-    assert!(matches!(late, ServerCertificateError::RootNotValid { .. }), "{late:?}");
+    assert!(matches!(late, HostError::Issue(IssueError::IssuerNotValid { .. })), "{late:?}");
 }
 
 #[test]
 fn a_directory_without_a_ca_is_named() {
     let place = tempfile::tempdir().unwrap();
-    let out = place.path().join("server");
     let plain = KeyProtection::InsecurePlaintext;
-    let error =
-        issue_server_certificate(place.path(), &plain, &wanted(&["a.example"]), &out).unwrap_err();
+    let error = FileIssuer::open_for(place.path(), SignedBy::Server, &plain).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("{} is not a CA directory: it has no server-root.crt", place.path().display())

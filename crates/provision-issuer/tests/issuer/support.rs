@@ -9,9 +9,7 @@ use provision_csr::{
     CSR_LEN_MAX, Entropy, NoEntropy, PortableKey, PortableP256, SoftwareKey as _, Subject,
     write_csr,
 };
-use provision_issuer::{
-    CaDirectory, CaNames, CaRequest, CaValidity, KeyProtection, Passphrase, init,
-};
+use provision_issuer::{CaDirectory, CaNames, CaRequest, KeyProtection, Passphrase, init};
 use provision_station::evidence::{ApprovedCsr, Chain, Csr, Decision, Policy, Standing};
 use provision_wire::DeviceSerial;
 use tempfile::TempDir;
@@ -51,12 +49,8 @@ impl Ca {
 
 pub(crate) fn request(protection: KeyProtection) -> CaRequest {
     CaRequest {
-        names: CaNames::of("Acme").unwrap(),
-        organization: Some("Acme, Inc.".parse().unwrap()),
-        country: Some("DE".parse().unwrap()),
-        validity: CaValidity::default(),
-        protection,
-        now_s: NOW_S,
+        subject: "/C=DE/O=Acme, Inc.".parse().unwrap(),
+        ..CaRequest::new(CaNames::of("Acme").unwrap(), protection, NOW_S)
     }
 }
 
@@ -115,6 +109,12 @@ pub(crate) fn accepted(output: &Output) -> String {
     both(output)
 }
 
+/// What a run that succeeded printed for programs.
+pub(crate) fn accepted_stdout(output: &Output) -> Vec<u8> {
+    assert!(output.status.success(), "{}", both(output));
+    output.stdout.clone()
+}
+
 /// Output of a run that failed.
 pub(crate) fn refused(output: &Output) -> String {
     assert!(!output.status.success(), "{}", both(output));
@@ -167,7 +167,7 @@ pub(crate) fn webpki_verify(
         intermediates.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let leaf = CertificateDer::from(leaf);
     let at = UnixTime::since_unix_epoch(core::time::Duration::from_secs(at_s));
-    let algorithms = [webpki::ring::ECDSA_P256_SHA256];
+    let algorithms = [webpki::aws_lc_rs::ECDSA_P256_SHA256];
     webpki::EndEntityCert::try_from(&leaf)?
         .verify_for_usage(&algorithms, &anchors, &intermediates, at, usage, None, None)
         .map(|_| ())

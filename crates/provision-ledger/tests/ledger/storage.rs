@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::fs::OpenOptions;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
-use provision_ledger::{Ledger as _, RecordIssuedError, SqliteLedger, StorageError, StorageFault};
+use provision_ledger::{
+    Ledger as _, OpenError, RecordIssuedError, SqliteLedger, StorageError, StorageFault,
+};
 use provision_station::evidence::Standing;
 use rusqlite::Connection;
 
@@ -47,11 +49,18 @@ fn damaged_pages_are_not_taken_for_an_empty_ledger() {
     let mut ledger = SqliteLedger::create(&path).unwrap();
     ledger.record_issued(&ca.certify("d1", &key), NOW_S).unwrap();
     drop(ledger);
-    // All but the first page, which says what is where.
+    // All but the pages that say what is where.
+    let pages: Vec<i64> = {
+        let raw = Connection::open(&path).unwrap();
+        let query = "SELECT rootpage FROM sqlite_schema WHERE rootpage > 0";
+        let mut query = raw.prepare(query).unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
     let mut file = OpenOptions::new().write(true).open(&path).unwrap();
-    let len = file.metadata().unwrap().len();
-    file.seek(SeekFrom::Start(4096)).unwrap();
-    file.write_all(&vec![0x55; usize::try_from(len).unwrap() - 4096]).unwrap();
+    for page in pages {
+        file.seek(SeekFrom::Start(u64::try_from(page - 1).unwrap() * 4096)).unwrap();
+        file.write_all(&[0x55; 4096]).unwrap();
+    }
     drop(file);
 
     let mut ledger = SqliteLedger::open(&path).unwrap();
@@ -59,6 +68,18 @@ fn damaged_pages_are_not_taken_for_an_empty_ledger() {
     assert!(matches!(error.fault, StorageFault::Corrupt { .. }), "{error:?}");
     let error = storage(ledger.record_issued(&ca.certify("d2", &Key::new()), NOW_S));
     assert!(matches!(error.fault, StorageFault::Corrupt { .. }), "{error:?}");
+    drop(ledger);
+
+    // And those too, but for the first page.
+    let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+    let len = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(4096)).unwrap();
+    file.write_all(&vec![0x55; usize::try_from(len).unwrap() - 4096]).unwrap();
+    drop(file);
+    assert!(matches!(
+        SqliteLedger::open(&path),
+        Err(OpenError::Storage(error)) if matches!(error.fault, StorageFault::Corrupt { .. })
+    ));
 }
 
 /// Rows that are well formed for SQLite and make no sense here.

@@ -5,7 +5,7 @@ use provision_csr::{
     SoftwareKey as _, Subject, write_csr,
 };
 use provision_issuer::{
-    CaNames, CaRequest, CaValidity, FileIssuer, Issuer as _, KeyProtection, Lifetime, Profile,
+    CaNames, CaRequest, FileIssuer, Issuer as _, KeyProtection, Lifetime, Profile,
 };
 use provision_station::evidence::{
     ApprovedCsr, Chain, Csr, Decision, Enrolled, Policy, Standing, StoredProof,
@@ -39,14 +39,8 @@ impl Ca {
     pub(crate) fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().join("ca");
-        let request = CaRequest {
-            names: CaNames::of("Acme").unwrap(),
-            organization: None,
-            country: None,
-            validity: CaValidity::default(),
-            protection: KeyProtection::InsecurePlaintext,
-            now_s: NOW_S,
-        };
+        let names = CaNames::of("Acme").unwrap();
+        let request = CaRequest::new(names, KeyProtection::InsecurePlaintext, NOW_S);
         provision_issuer::init(&dir, &request).unwrap();
         Self(FileIssuer::open(&dir, &request.protection).unwrap())
     }

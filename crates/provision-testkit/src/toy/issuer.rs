@@ -104,6 +104,9 @@ impl Issuer for ToyIssuer {
         let not_after_s = match profile.lifetime {
             Lifetime::Days(days) => now_s + u64::from(days) * 24 * 60 * 60,
             Lifetime::UntilIssuerEnds => ENDS_S,
+            Lifetime::NoEnd => {
+                return Err(IssueError::IssuerEnds { issuer_not_after_s: ENDS_S });
+            }
         };
         let purpose = if self.bug == Bug::IssuerMakesCas {
             Purpose::Ca { path_len: 0 }

@@ -2,7 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod ask;
+mod authority;
+mod bad_input;
+mod certificates;
 mod enroll;
 mod impostors;
+mod key_files;
 mod keys;
 mod station;
+mod tools;

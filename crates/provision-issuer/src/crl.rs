@@ -1,0 +1,604 @@
+//! CRLs (RFC 5280 section 5): made from a ledger, and read.
+//!
+//! Both go entry by entry over the bytes and keep no entry in memory: a CRL may have a million.
+
+use core::fmt;
+use core::ops::Range;
+use core::str::FromStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_CRL_NUMBER, ID_CE_CRL_REASONS,
+    ID_CE_ISSUING_DISTRIBUTION_POINT,
+};
+use der::asn1::{BitStringRef, Uint};
+use der::{
+    AnyRef, Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _,
+};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use thiserror::Error;
+use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
+use x509_cert::ext::pkix::name::DistributionPointName;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber};
+use x509_cert::ext::{Extension, ToExtension as _};
+use x509_cert::name::Name;
+use x509_cert::time::Time;
+
+use crate::algorithm::{self, SignatureFault};
+use crate::authority::{Authority, CaCertificate, OpenError};
+use crate::certificate::{CertifyError, sign_checked, uri};
+use crate::inspect::name_text;
+use crate::issuer::present;
+use crate::key_file;
+use crate::passphrase::KeyProtection;
+use crate::profile::SignedBy;
+use crate::signer::{CaSigner, SoftwareSigner};
+use crate::validity::time;
+
+/// Why a certificate was revoked (RFC 5280 section 5.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reason {
+    /// No reason is given.
+    #[default]
+    Unspecified,
+    /// The private key is known to somebody else, or may be.
+    KeyCompromise,
+    /// The issuing CA's key is.
+    CaCompromise,
+    /// The name in it is no longer right.
+    AffiliationChanged,
+    /// Another certificate took its place.
+    Superseded,
+    /// It is not needed any more: the device was scrapped.
+    CessationOfOperation,
+    /// Its owner may no longer do what it allows.
+    PrivilegeWithdrawn,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Unspecified,
+        Self::KeyCompromise,
+        Self::CaCompromise,
+        Self::AffiliationChanged,
+        Self::Superseded,
+        Self::CessationOfOperation,
+        Self::PrivilegeWithdrawn,
+    ];
+
+    /// As openssl writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "keyCompromise",
+            Self::CaCompromise => "CACompromise",
+            Self::AffiliationChanged => "affiliationChanged",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessationOfOperation",
+            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+        }
+    }
+
+    /// Its number in `CRLReason`.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::KeyCompromise => 1,
+            Self::CaCompromise => 2,
+            Self::AffiliationChanged => 3,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::PrivilegeWithdrawn => 9,
+        }
+    }
+
+    /// The reason of a number.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownReason { text: text.to_owned() })
+    }
+}
+
+/// A text names no [`Reason`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text:?} is no reason: {}", Reason::ALL.map(Reason::name).join(", "))]
+pub struct UnknownReason {
+    /// The text as given.
+    pub text: String,
+}
+
+/// A certificate that is not to be accepted any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// Its serial number, big-endian.
+    pub cert_serial: Vec<u8>,
+    /// Since when, in seconds since 1970-01-01 UTC.
+    pub at_s: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What a CRL is to say beside its entries.
+#[derive(Debug, Clone)]
+pub struct CrlRequest {
+    /// Its number: higher than that of any CRL of this CA before.
+    pub number: u64,
+    /// The time now, in seconds since 1970-01-01 UTC.
+    pub now_s: u64,
+    /// When the next one comes at the latest. Whoever still has this one then takes nobody.
+    pub next_update_s: u64,
+    /// Where it is published, if certificates name that place: it then says so, critically, and
+    /// stands for that place alone.
+    pub url: Option<String>,
+}
+
+/// A CA of a directory that can sign its CRL: any of them, whether it still signs certificates or
+/// not.
+#[derive(Debug)]
+pub struct CrlSigner {
+    authority: Authority<SoftwareSigner>,
+    name: String,
+}
+
+/// Files of a CA that has a CRL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlSource {
+    /// What it is called in the directory: `device-issuing`, `retired/device-issuing-1a2b3c4d`.
+    pub name: String,
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+impl CrlSource {
+    /// Every CA of a directory whose key is there, the ones that sign now first. One that appears
+    /// twice, as an imported CA may, counts once.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the directory is no CA's.
+    pub fn all(dir: &Path) -> Result<Vec<Self>, OpenError> {
+        let ca = present(dir, SignedBy::Device)?;
+        let mut all = vec![
+            ("device-issuing", ca.device_issuing_certificate(), ca.device_issuing_key()),
+            ("device-root", ca.device_root_certificate(), ca.device_root_key()),
+            ("server-root", ca.server_root_certificate(), ca.server_root_key()),
+        ]
+        .into_iter()
+        .map(|(name, certificate, key)| Self { name: name.to_owned(), certificate, key })
+        .collect::<Vec<_>>();
+        let mut retired: Vec<PathBuf> = fs::read_dir(ca.retired())
+            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+            .unwrap_or_default();
+        retired.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+        retired.sort();
+        for certificate in retired {
+            let stem = certificate.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("retired/{stem}");
+            all.push(Self { name, key: certificate.with_extension("key"), certificate });
+        }
+        let mut seen = Vec::new();
+        let mut found = Vec::new();
+        for source in all {
+            if !source.key.exists() {
+                continue;
+            }
+            let key = CaCertificate::open(&source.certificate)?.public_key().clone();
+            if !seen.contains(&key) {
+                seen.push(key);
+                found.push(source);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether opening it needs a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if there is no key to look at.
+    pub fn needs_passphrase(&self) -> Result<bool, OpenError> {
+        Ok(key_file::is_encrypted(&self.key)?)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the file and what is wrong with it.
+    pub fn open(&self, protection: &KeyProtection) -> Result<CrlSigner, OpenError> {
+        let authority = Authority::open(&self.certificate, &self.key, protection)?;
+        Ok(CrlSigner { authority, name: self.name.clone() })
+    }
+}
+
+impl CrlSigner {
+    /// What it is called in the directory.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key identifier by which a ledger knows what it issued.
+    #[must_use]
+    pub fn key_id(&self) -> &[u8] {
+        self.authority.certificate().identity().key_id.as_bytes()
+    }
+
+    /// Its subject, in openssl's slash form.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        name_text(&self.authority.certificate().identity().name)
+    }
+
+    /// Signs a CRL. Returns DER.
+    ///
+    /// # Errors
+    ///
+    /// [`CertifyError`]; no CRL was made then.
+    pub fn sign_crl(
+        &mut self,
+        request: &CrlRequest,
+        revoked: impl IntoIterator<Item = Revoked>,
+    ) -> Result<Vec<u8>, CertifyError> {
+        self.authority.sign_crl(request, revoked)
+    }
+}
+
+impl<S: CaSigner> Authority<S> {
+    /// Signs a CRL. Returns DER.
+    fn sign_crl(
+        &mut self,
+        request: &CrlRequest,
+        revoked: impl IntoIterator<Item = Revoked>,
+    ) -> Result<Vec<u8>, CertifyError> {
+        let mut entries = Vec::new();
+        for entry in revoked {
+            push_entry(&mut entries, &entry)?;
+        }
+        let identity = self.certificate().identity().clone();
+        let algorithm = self.signer().algorithm().identifier().to_der()?;
+        let mut tbs = VERSION_2.to_vec();
+        tbs.extend(&algorithm);
+        identity.name.encode_to_vec(&mut tbs)?;
+        time(request.now_s)?.encode_to_vec(&mut tbs)?;
+        time(request.next_update_s)?.encode_to_vec(&mut tbs)?;
+        if !entries.is_empty() {
+            push_header(&mut tbs, SEQUENCE, entries.len());
+            tbs.append(&mut entries);
+        }
+        let extensions = crl_extensions(request, &identity)?.to_der()?;
+        push_header(&mut tbs, EXPLICIT_0, extensions.len());
+        tbs.extend(extensions);
+
+        let mut whole = Vec::with_capacity(tbs.len() + 1024);
+        push_header(&mut whole, SEQUENCE, tbs.len());
+        whole.append(&mut tbs);
+        let signature = sign_checked(self.signer(), &whole)?;
+        let signature = BitStringRef::from_bytes(&signature)?.to_der()?;
+        let mut crl = Vec::with_capacity(whole.len() + 1024);
+        push_header(&mut crl, SEQUENCE, whole.len() + algorithm.len() + signature.len());
+        crl.append(&mut whole);
+        crl.extend(algorithm);
+        crl.extend(signature);
+        Ok(crl)
+    }
+}
+
+fn crl_extensions(
+    request: &CrlRequest,
+    issuer: &crate::certificate::IssuerIdentity,
+) -> der::Result<Vec<Extension>> {
+    let authority = AuthorityKeyIdentifier {
+        key_identifier: Some(issuer.key_id.clone()),
+        ..AuthorityKeyIdentifier::default()
+    };
+    let number = CrlNumber(Uint::new(&request.number.to_be_bytes())?);
+    let mut all =
+        vec![authority.to_extension(&issuer.name, &[])?, number.to_extension(&issuer.name, &[])?];
+    if let Some(url) = &request.url {
+        let point = IssuingDistributionPoint {
+            distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
+            only_contains_user_certs: false,
+            only_contains_ca_certs: false,
+            only_some_reasons: None,
+            indirect_crl: false,
+            only_contains_attribute_certs: false,
+        };
+        all.push(point.to_extension(&issuer.name, &[])?);
+    }
+    Ok(all)
+}
+
+/// `revokedCertificates` entry. Unspecified is left out (RFC 5280 section 5.3.1).
+fn push_entry(out: &mut Vec<u8>, entry: &Revoked) -> der::Result<()> {
+    let mut body = Vec::with_capacity(64);
+    Uint::new(&entry.cert_serial)?.encode_to_vec(&mut body)?;
+    time(entry.at_s)?.encode_to_vec(&mut body)?;
+    if entry.reason != Reason::Unspecified {
+        // SEQUENCE { SEQUENCE { OID id-ce-cRLReasons, OCTET STRING { ENUMERATED } } }
+        body.extend([0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01]);
+        body.push(entry.reason.code());
+    }
+    push_header(out, SEQUENCE, body.len());
+    out.append(&mut body);
+    Ok(())
+}
+
+fn push_header(out: &mut Vec<u8>, tag: u8, len: usize) {
+    out.push(tag);
+    match len {
+        0..=0x7f => out.push(len as u8),
+        _ => {
+            let bytes = len.to_be_bytes();
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            out.push(0x80 | (bytes.len() - zeros) as u8);
+            out.extend(&bytes[zeros..]);
+        }
+    }
+}
+
+/// A CRL as it was read.
+#[derive(Debug, Clone)]
+pub struct RevocationList {
+    der: Vec<u8>,
+    tbs: Range<usize>,
+    entries: Range<usize>,
+    issuer: Name,
+    algorithm: AlgorithmIdentifierOwned,
+    signature: Vec<u8>,
+    this_update_s: u64,
+    next_update_s: Option<u64>,
+    extensions: Vec<Extension>,
+}
+
+impl RevocationList {
+    /// Reads DER.
+    ///
+    /// # Errors
+    ///
+    /// With the position of the byte at which it is no CRL.
+    pub fn from_der(der: Vec<u8>) -> der::Result<Self> {
+        let mut whole = SliceReader::new(&der)?;
+        let mut list = Self::read(&mut whole)?;
+        whole.finish()?;
+        list.der = der;
+        Ok(list)
+    }
+
+    /// Whether it is one, without a copy of it.
+    pub(crate) fn outline(der: &[u8]) -> der::Result<()> {
+        let mut whole = SliceReader::new(der)?;
+        Self::read(&mut whole)?;
+        whole.finish()
+    }
+
+    fn read(whole: &mut SliceReader<'_>) -> der::Result<Self> {
+        let header = der::Header::decode(whole)?;
+        header.tag().assert_eq(Tag::Sequence)?;
+        let tbs_start = position(whole);
+        let tbs_header = der::Header::decode(whole)?;
+        tbs_header.tag().assert_eq(Tag::Sequence)?;
+        let end = position(whole) + usize::try_from(tbs_header.length())?;
+        if Tag::peek(whole)? == Tag::Integer {
+            u8::decode(whole)?;
+        }
+        let inner = AlgorithmIdentifierOwned::decode(whole)?;
+        let issuer = Name::decode(whole)?;
+        let this_update_s = Time::decode(whole)?.to_unix_duration().as_secs();
+        let mut next_update_s = None;
+        if position(whole) < end && matches!(Tag::peek(whole)?, Tag::UtcTime | Tag::GeneralizedTime)
+        {
+            next_update_s = Some(Time::decode(whole)?.to_unix_duration().as_secs());
+        }
+        let mut entries = 0..0;
+        if position(whole) < end && Tag::peek(whole)? == Tag::Sequence {
+            let header = der::Header::decode(whole)?;
+            let start = position(whole);
+            whole.read_slice(header.length())?;
+            entries = start..position(whole);
+        }
+        let mut extensions = Vec::new();
+        if position(whole) < end {
+            let tagged = AnyRef::decode(whole)?;
+            if !tagged.tag().is_context_specific() || tagged.tag().number() != TagNumber(0) {
+                return Err(tagged.tag().unexpected_error(None).into());
+            }
+            extensions = Vec::<Extension>::from_der(tagged.value())?;
+        }
+        if position(whole) != end {
+            return Err(whole.error(der::ErrorKind::Length { tag: Tag::Sequence }));
+        }
+        let algorithm = AlgorithmIdentifierOwned::decode(whole)?;
+        if algorithm != inner {
+            return Err(whole.error(der::ErrorKind::Value { tag: Tag::Sequence }));
+        }
+        let signature = BitStringRef::decode(whole)?.raw_bytes().to_vec();
+        Ok(Self {
+            der: Vec::new(),
+            tbs: tbs_start..end,
+            entries,
+            issuer,
+            algorithm,
+            signature,
+            this_update_s,
+            next_update_s,
+            extensions,
+        })
+    }
+
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn this_update_s(&self) -> u64 {
+        self.this_update_s
+    }
+
+    /// When the next one comes at the latest, in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn next_update_s(&self) -> Option<u64> {
+        self.next_update_s
+    }
+
+    pub(crate) const fn issuer(&self) -> &Name {
+        &self.issuer
+    }
+
+    pub(crate) const fn algorithm(&self) -> &AlgorithmIdentifierOwned {
+        &self.algorithm
+    }
+
+    pub(crate) fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let extension = self.extension(ID_CE_CRL_NUMBER)?;
+        let number = CrlNumber::from_der(extension.extn_value.as_bytes()).ok()?;
+        let bytes = number.0.as_bytes();
+        (bytes.len() <= 8)
+            .then(|| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    /// The key identifier of whoever signed it.
+    pub(crate) fn authority_key_id(&self) -> Option<Vec<u8>> {
+        let extension = self.extension(ID_CE_AUTHORITY_KEY_IDENTIFIER)?;
+        let authority = AuthorityKeyIdentifier::from_der(extension.extn_value.as_bytes()).ok()?;
+        authority.key_identifier.map(|id| id.as_bytes().to_vec())
+    }
+
+    /// The first critical extension that is not understood here: what it may mean is not known,
+    /// so the CRL cannot be used (RFC 5280 section 5.2).
+    pub(crate) fn unknown_critical(&self) -> Option<ObjectIdentifier> {
+        let known = |extension: &&Extension| {
+            [ID_CE_CRL_NUMBER, ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_ISSUING_DISTRIBUTION_POINT]
+                .contains(&extension.extn_id)
+        };
+        self.extensions
+            .iter()
+            .filter(|extension| extension.critical)
+            .find(|extension| !known(extension))
+            .map(|extension| extension.extn_id)
+    }
+
+    /// Whether it covers the certificates of the kind asked for: a CA's or not, all reasons.
+    pub(crate) fn covers(&self, ca: bool) -> bool {
+        let Some(extension) = self.extension(ID_CE_ISSUING_DISTRIBUTION_POINT) else {
+            return true;
+        };
+        let Ok(point) = IssuingDistributionPoint::from_der(extension.extn_value.as_bytes()) else {
+            return false;
+        };
+        !(point.only_contains_user_certs && ca
+            || point.only_contains_ca_certs && !ca
+            || point.only_contains_attribute_certs
+            || point.only_some_reasons.is_some()
+            || point.indirect_crl)
+    }
+
+    /// Checks who signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`SignatureFault`].
+    pub(crate) fn check_signature(
+        &self,
+        key: &SubjectPublicKeyInfoOwned,
+    ) -> Result<(), SignatureFault> {
+        algorithm::verify(key, &self.algorithm, &self.der[self.tbs.clone()], &self.signature)
+    }
+
+    /// Every entry, in the order in which they stand there. After one that cannot be read there
+    /// are no more.
+    pub fn entries(&self) -> impl Iterator<Item = der::Result<Revoked>> {
+        let mut reader = SliceReader::new(&self.der[self.entries.clone()]).ok();
+        core::iter::from_fn(move || {
+            let open = reader.as_mut().filter(|reader| !reader.is_finished())?;
+            let entry = entry(open);
+            if entry.is_err() {
+                reader = None;
+            }
+            Some(entry)
+        })
+    }
+
+    /// The entry of a certificate.
+    ///
+    /// # Errors
+    ///
+    /// If an entry before it cannot be read.
+    pub fn find(&self, cert_serial: &[u8]) -> der::Result<Option<Revoked>> {
+        let wanted = without_zeros(cert_serial);
+        for entry in self.entries() {
+            let entry = entry?;
+            if without_zeros(&entry.cert_serial) == wanted {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    fn extension(&self, oid: ObjectIdentifier) -> Option<&Extension> {
+        self.extensions.iter().find(|extension| extension.extn_id == oid)
+    }
+}
+
+fn entry(reader: &mut SliceReader<'_>) -> der::Result<Revoked> {
+    let header = der::Header::decode(reader)?;
+    header.tag().assert_eq(Tag::Sequence)?;
+    let mut fields = SliceReader::new(reader.read_slice(header.length())?)?;
+    // Negative ones occur, and are compared as they are.
+    let serial = AnyRef::decode(&mut fields)?;
+    serial.tag().assert_eq(Tag::Integer)?;
+    let at_s = Time::decode(&mut fields)?.to_unix_duration().as_secs();
+    let mut reason = Reason::Unspecified;
+    if !fields.is_finished() {
+        let extensions = Vec::<Extension>::decode(&mut fields)?;
+        for extension in extensions.iter().filter(|e| e.extn_id == ID_CE_CRL_REASONS) {
+            if let &[0x0a, 1, code] = extension.extn_value.as_bytes() {
+                reason = Reason::of_code(code).unwrap_or_default();
+            }
+        }
+    }
+    fields.finish()?;
+    Ok(Revoked { cert_serial: serial.value().to_vec(), at_s, reason })
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    &bytes[zeros..]
+}
+
+fn position(reader: &SliceReader<'_>) -> usize {
+    u32::from(reader.position()) as usize
+}
+
+const SEQUENCE: u8 = 0x30;
+/// `[0] EXPLICIT`
+const EXPLICIT_0: u8 = 0xa0;
+/// `INTEGER 1`
+const VERSION_2: [u8; 3] = [2, 1, 1];

@@ -1,0 +1,67 @@
+//! What is in a CA's directory.
+
+use std::path::{Path, PathBuf};
+
+use crate::authority::{CaCertificate, OpenError};
+use crate::inspect::CertificateValues;
+use crate::issuer::present;
+use crate::key_file::{self, KeyFileError};
+use crate::profile::SignedBy;
+
+/// A CA of a directory.
+#[derive(Debug)]
+pub struct CaOverview {
+    /// What it is for: `device-root`, `device-issuing`, `server-root`.
+    pub role: &'static str,
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// What that says.
+    pub values: CertificateValues,
+    /// What kind of key it has.
+    pub key_kind: String,
+    /// Where its key is.
+    pub key: KeyState,
+}
+
+/// Whether a CA's key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Under a passphrase.
+    Encrypted,
+    /// In the clear.
+    Plaintext,
+    /// Elsewhere.
+    Absent,
+}
+
+/// Looks at every CA of a directory. No key is opened.
+///
+/// # Errors
+///
+/// [`OpenError`] if it is no CA's directory, or if a file in it cannot be read.
+pub fn overview(dir: &Path) -> Result<Vec<CaOverview>, OpenError> {
+    let ca = present(dir, SignedBy::Device)?;
+    let all = [
+        ("device-root", ca.device_root_certificate(), ca.device_root_key()),
+        ("device-issuing", ca.device_issuing_certificate(), ca.device_issuing_key()),
+        ("server-root", ca.server_root_certificate(), ca.server_root_key()),
+    ];
+    all.into_iter()
+        .map(|(role, certificate, key)| {
+            let read = CaCertificate::open(&certificate)?;
+            let values = CertificateValues::of(read.der()).map_err(|error| {
+                let fault = crate::authority::CaFault::NotACertificate(error);
+                OpenError::Unsuitable { path: certificate.clone(), fault }
+            })?;
+            let key_kind = crate::algorithm::key_name(read.public_key());
+            Ok(CaOverview { role, certificate, values, key_kind, key: key_state(&key)? })
+        })
+        .collect()
+}
+
+fn key_state(path: &Path) -> Result<KeyState, KeyFileError> {
+    if !path.exists() {
+        return Ok(KeyState::Absent);
+    }
+    Ok(if key_file::is_encrypted(path)? { KeyState::Encrypted } else { KeyState::Plaintext })
+}

@@ -1,0 +1,163 @@
+//! Key and certificates in one file under a password (PKCS#12, RFC 7292): what browsers, Windows
+//! and Java take.
+
+use der::Encode as _;
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12ImportPolicy,
+    PrivateKeyChain,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::certificate::{key_id, parse};
+use crate::passphrase::Passphrase;
+use crate::private_key::{KeyFault, PrivateKey};
+
+/// How strong the file is, and who can open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strength {
+    /// AES-256 under PBKDF2 with SHA-256: OpenSSL 1.1 and later, Java 8u301 and later, Windows 10
+    /// and Server 2019 and later.
+    #[default]
+    Current,
+    /// Triple DES and SHA-1, for what is older. Keep such a file as you would keep a key in the
+    /// clear.
+    Legacy,
+}
+
+/// What is in a PKCS#12 file.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// A key with its certificates, leaf first: name and both.
+    pub keys: Vec<(String, PrivateKey, Vec<Vec<u8>>)>,
+    /// Certificates without a key: name and DER.
+    pub certificates: Vec<(String, Vec<u8>)>,
+}
+
+/// Puts a key and its chain, leaf first, into PKCS#12 under a name. Returns DER.
+///
+/// # Errors
+///
+/// [`Pkcs12Error`] if key and certificate do not belong together, or if it cannot be written.
+pub fn make(
+    name: &str,
+    key: &PrivateKey,
+    chain: &[Vec<u8>],
+    password: &Passphrase,
+    strength: Strength,
+) -> Result<Vec<u8>, Pkcs12Error> {
+    let leaf = chain.first().ok_or(Pkcs12Error::NoCertificate)?;
+    let certified = parse(leaf)?;
+    if certified.tbs_certificate().subject_public_key_info().to_der()? != key.public_key_der() {
+        return Err(Pkcs12Error::OtherKey);
+    }
+    let id = key_id(&key.public_key())?;
+    let certificates: Result<Vec<_>, _> =
+        chain.iter().map(|der| Certificate::from_der(der)).collect();
+    let private = p12_keystore::PrivateKey::from_der(key.as_pkcs8()).map_err(library)?;
+    let entry =
+        PrivateKeyChain::new(id.as_bytes().to_vec(), private, certificates.map_err(library)?);
+    let mut store = KeyStore::new();
+    store.add_entry(name, KeyStoreEntry::PrivateKeyChain(entry));
+    write(&store, password, strength)
+}
+
+/// Puts certificates alone into PKCS#12, marked as trusted for Java: a trust store. Returns DER.
+///
+/// # Errors
+///
+/// [`Pkcs12Error`] if it cannot be written.
+pub fn make_trust_store(
+    certificates: &[(String, Vec<u8>)],
+    password: &Passphrase,
+    strength: Strength,
+) -> Result<Vec<u8>, Pkcs12Error> {
+    let mut store = KeyStore::new();
+    for (name, der) in certificates {
+        let certificate = Certificate::from_der(der).map_err(library)?;
+        store.add_entry(name, KeyStoreEntry::Certificate(certificate));
+    }
+    write(&store, password, strength)
+}
+
+/// Opens PKCS#12.
+///
+/// # Errors
+///
+/// [`Pkcs12Error::WrongPassword`], or what else is wrong with it.
+pub fn open(der: &[u8], password: &Passphrase) -> Result<Contents, Pkcs12Error> {
+    let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
+    let store = KeyStore::from_pkcs12(der, &text, Pkcs12ImportPolicy::Relaxed).map_err(
+        |error| match error {
+            p12_keystore::error::Error::MacError(_) => Pkcs12Error::WrongPassword,
+            other => Pkcs12Error::Library(other.to_string()),
+        },
+    )?;
+    let mut contents = Contents::default();
+    for (name, entry) in store.entries() {
+        match entry {
+            KeyStoreEntry::PrivateKeyChain(chain) => {
+                let key = PrivateKey::from_pkcs8(chain.key().as_der())?;
+                let ders = chain.certs().iter().map(|one| one.as_der().to_vec()).collect();
+                contents.keys.push((name.clone(), key, ders));
+            }
+            KeyStoreEntry::Certificate(certificate) => {
+                contents.certificates.push((name.clone(), certificate.as_der().to_vec()));
+            }
+            KeyStoreEntry::Secret(_) => {}
+        }
+    }
+    Ok(contents)
+}
+
+fn write(
+    store: &KeyStore,
+    password: &Passphrase,
+    strength: Strength,
+) -> Result<Vec<u8>, Pkcs12Error> {
+    let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
+    let writer = store.writer(&text);
+    let writer = match strength {
+        Strength::Current => writer
+            .encryption_algorithm(EncryptionAlgorithm::PbeWithHmacSha256AndAes256)
+            .encryption_iterations(ROUNDS)
+            .mac_algorithm(MacAlgorithm::HmacSha256)
+            .mac_iterations(ROUNDS),
+        Strength::Legacy => writer
+            .encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc)
+            .encryption_iterations(ROUNDS)
+            .mac_algorithm(MacAlgorithm::HmacSha1)
+            .mac_iterations(ROUNDS),
+    };
+    writer.write().map_err(library)
+}
+
+fn library(error: p12_keystore::error::Error) -> Pkcs12Error {
+    Pkcs12Error::Library(error.to_string())
+}
+
+/// A PKCS#12 file could not be made or opened.
+#[derive(Debug, Error)]
+pub enum Pkcs12Error {
+    /// A key has at least one certificate.
+    #[error("a key goes into PKCS#12 with its certificate, and there is none")]
+    NoCertificate,
+    /// The two do not belong together.
+    #[error("the key is not the one that the certificate certifies")]
+    OtherKey,
+    /// The password is another, or the file was changed.
+    #[error("the password does not open it")]
+    WrongPassword,
+    /// The key in it cannot be used here.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// A certificate cannot be read.
+    #[error("a certificate cannot be read: {0}")]
+    Certificate(#[from] der::Error),
+    /// Anything else the library says.
+    #[error("{0}")]
+    Library(String),
+}
+
+/// What Java writes today, and OpenSSL reads in a moment.
+const ROUNDS: u32 = 10_000;

@@ -1,0 +1,485 @@
+//! Certificates of anything but devices on the line, revocations, and the CRLs made of them.
+
+use core::fmt;
+
+use der::{Decode as _, Encode as _};
+use provision_station::evidence::CertSerial;
+use provision_wire::DeviceSerial;
+use rusqlite::{OptionalExtension as _, Row};
+use thiserror::Error;
+use x509_cert::certificate::Certificate;
+use x509_cert::ext::pkix::AuthorityKeyIdentifier;
+
+use crate::ledger::StorageError;
+use crate::row::{from_sql_time, to_sql_time};
+use crate::schema;
+use crate::sqlite::{SqliteLedger, begin};
+
+/// The record of certificates that were signed from a CSR or for a host, and of what was revoked.
+///
+/// # Contract
+///
+/// As for [`Ledger`](crate::Ledger): what a call returned `Ok` for is durable, nothing is ever
+/// changed or taken back, and a certificate is revoked once. So a CRL made after a revocation has
+/// it, and each CRL of a CA has a higher number than the one before.
+pub trait Certificates {
+    /// Records a certificate before it leaves. May be repeated. `name` is for people.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordCertificateError`].
+    fn record_certificate(
+        &mut self,
+        der: &[u8],
+        name: &str,
+        profile: &str,
+        at_s: u64,
+    ) -> Result<(), RecordCertificateError>;
+
+    /// Every one that was recorded so, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn certificates(&mut self) -> Result<Vec<CertificateRecord>, StorageError>;
+
+    /// Revokes a certificate. `reason` is a `CRLReason` (RFC 5280 section 5.3.1). Done again, it
+    /// changes nothing and returns what was recorded first.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokeError`] if there is no such certificate, or more than one.
+    fn revoke(
+        &mut self,
+        which: &Which,
+        reason: u8,
+        at_s: u64,
+    ) -> Result<RevocationRecord, RevokeError>;
+
+    /// Whether the certificate of a device was revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn revocation_of(
+        &mut self,
+        device: &DeviceSerial,
+    ) -> Result<Option<RevocationRecord>, StorageError>;
+
+    /// What was revoked of a CA's certificates, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn revocations(&mut self, issuer_key_id: &[u8]) -> Result<Vec<RevocationRecord>, StorageError>;
+
+    /// Records that a CA is about to sign a CRL: returns its number, and all that must be in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn begin_crl(
+        &mut self,
+        issuer_key_id: &[u8],
+        this_update_s: u64,
+        next_update_s: u64,
+    ) -> Result<(u64, Vec<RevocationRecord>), StorageError>;
+
+    /// The CRL that a CA signed last, if any, and how much was revoked since.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn latest_crl(&mut self, issuer_key_id: &[u8]) -> Result<Option<CrlRecord>, StorageError>;
+}
+
+/// Which certificate is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// That of a device.
+    OfDevice(DeviceSerial),
+    /// The one on record with that serial number.
+    Serial(CertSerial),
+    /// This one, DER, on record or not: a CA that was taken over has issued others before.
+    This(Vec<u8>),
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfDevice(device) => write!(f, "the certificate of device {device}"),
+            Self::Serial(serial) => write!(f, "the certificate {serial}"),
+            Self::This(_) => f.write_str("this certificate"),
+        }
+    }
+}
+
+/// A certificate on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRecord {
+    /// Key identifier of the CA that signed it.
+    pub issuer_key_id: Vec<u8>,
+    /// Its serial number.
+    pub cert_serial: CertSerial,
+    /// Whom it is for, for people.
+    pub name: String,
+    /// The profile it was made by.
+    pub profile: String,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// Until when it is valid, in seconds since 1970-01-01 UTC.
+    pub not_after_s: u64,
+    /// When it was recorded, in seconds since 1970-01-01 UTC.
+    pub issued_at_s: u64,
+}
+
+/// A revocation on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationRecord {
+    /// Key identifier of the CA that signed the certificate.
+    pub issuer_key_id: Vec<u8>,
+    /// The certificate's serial number.
+    pub cert_serial: CertSerial,
+    /// Whom it was for, for people.
+    pub name: String,
+    /// Why: a `CRLReason`.
+    pub reason: u8,
+    /// Since when, in seconds since 1970-01-01 UTC.
+    pub revoked_at_s: u64,
+    /// Until when it would have been valid, in seconds since 1970-01-01 UTC.
+    pub not_after_s: u64,
+}
+
+/// A CRL on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrlRecord {
+    /// Its number.
+    pub number: u64,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub this_update_s: u64,
+    /// When the next one comes at the latest, in seconds since 1970-01-01 UTC.
+    pub next_update_s: u64,
+    /// How many certificates were revoked since.
+    pub revoked_since: u64,
+}
+
+/// A certificate was not recorded, and must not leave.
+#[derive(Debug, Error)]
+pub enum RecordCertificateError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// Another certificate of that CA has its serial number.
+    #[error("another certificate has the serial {cert_serial} already")]
+    CertSerialTaken {
+        /// The serial number.
+        cert_serial: CertSerial,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Nothing was revoked.
+#[derive(Debug, Error)]
+pub enum RevokeError {
+    /// There is no such certificate on record.
+    #[error("{which} is not on record")]
+    NotOnRecord {
+        /// What was looked for.
+        which: String,
+    },
+    /// More than one CA used that serial number.
+    #[error("{count} certificates on record have that serial number: give the certificate itself")]
+    Ambiguous {
+        /// How many.
+        count: usize,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A certificate that does not say enough to be named in a CRL.
+#[derive(Debug, Error)]
+pub enum Unreadable {
+    /// It cannot be read.
+    #[error("the certificate cannot be read ({0})")]
+    Der(#[from] der::Error),
+    /// It does not say which key signed it.
+    #[error("the certificate has no authority key identifier, so nobody knows whose CRL it is for")]
+    NoIssuerKey,
+}
+
+/// What a CRL knows a certificate by, and when that ends to matter.
+struct Identity {
+    issuer_key_id: Vec<u8>,
+    cert_serial: CertSerial,
+    not_after_s: u64,
+    subject: String,
+}
+
+impl Identity {
+    fn of(der: &[u8]) -> Result<Self, Unreadable> {
+        let certificate = Certificate::from_der(der)?;
+        let tbs = certificate.tbs_certificate();
+        let authority = tbs.get_extension::<AuthorityKeyIdentifier>()?;
+        let key_id = authority.and_then(|(_, authority)| authority.key_identifier);
+        let key_id = match key_id {
+            Some(key_id) => key_id.as_bytes().to_vec(),
+            // A root vouches for itself, and has its own identifier only.
+            None if tbs.issuer().to_der()? == tbs.subject().to_der()? => {
+                let own = tbs.get_extension::<x509_cert::ext::pkix::SubjectKeyIdentifier>()?;
+                own.map(|(_, own)| own.0.as_bytes().to_vec()).ok_or(Unreadable::NoIssuerKey)?
+            }
+            None => return Err(Unreadable::NoIssuerKey),
+        };
+        Ok(Self {
+            issuer_key_id: key_id,
+            cert_serial: CertSerial::new(tbs.serial_number().as_bytes()),
+            not_after_s: tbs.validity().not_after.to_unix_duration().as_secs(),
+            subject: tbs.subject().to_string(),
+        })
+    }
+}
+
+impl SqliteLedger {
+    /// Certificates on record that may be meant, each with its name.
+    fn meant(&self, which: &Which) -> rusqlite::Result<Vec<(Vec<u8>, String)>> {
+        let (query, key): (&str, &dyn rusqlite::ToSql) = match which {
+            Which::OfDevice(device) => (schema::LEAF_OF_DEVICE, &device.as_str()),
+            Which::Serial(serial) => (schema::BY_SERIAL, &serial.as_bytes()),
+            Which::This(der) => {
+                let known = Identity::of(der).ok();
+                let Some(identity) = known else { return Ok(vec![(der.clone(), String::new())]) };
+                let on_record = self.meant(&Which::Serial(identity.cert_serial))?;
+                let name = on_record.into_iter().find(|(known, _)| known == der);
+                let name = name.map_or(identity.subject, |(_, name)| name);
+                return Ok(vec![(der.clone(), name)]);
+            }
+        };
+        let mut query = self.connection.prepare_cached(query)?;
+        query.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    fn add_revocation(
+        &mut self,
+        identity: &Identity,
+        name: &str,
+        reason: u8,
+        at_s: u64,
+    ) -> rusqlite::Result<RevocationRecord> {
+        let transaction = begin(&mut self.connection)?;
+        let key = (&identity.issuer_key_id, identity.cert_serial.as_bytes());
+        let known = transaction
+            .prepare_cached(schema::REVOCATION)?
+            .query_row(key, revocation_from_row)
+            .optional()?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        transaction.prepare_cached(schema::ADD_REVOCATION)?.execute((
+            &identity.issuer_key_id,
+            identity.cert_serial.as_bytes(),
+            name,
+            reason,
+            to_sql_time(at_s),
+            to_sql_time(identity.not_after_s),
+        ))?;
+        transaction.commit()?;
+        Ok(RevocationRecord {
+            issuer_key_id: identity.issuer_key_id.clone(),
+            cert_serial: identity.cert_serial.clone(),
+            name: name.to_owned(),
+            reason,
+            revoked_at_s: at_s,
+            not_after_s: identity.not_after_s,
+        })
+    }
+
+    fn add_crl(
+        &mut self,
+        issuer_key_id: &[u8],
+        this_update_s: u64,
+        next_update_s: u64,
+    ) -> rusqlite::Result<(u64, Vec<RevocationRecord>)> {
+        // One that writes, so nothing can be revoked between the reading and the number.
+        let transaction = begin(&mut self.connection)?;
+        let latest: Option<i64> = transaction
+            .prepare_cached(schema::LATEST_CRL)?
+            .query_row([issuer_key_id], |row| row.get(0))
+            .optional()?;
+        let number = latest.unwrap_or(0) + 1;
+        let revoked: Vec<RevocationRecord> = transaction
+            .prepare_cached(schema::REVOCATIONS)?
+            .query_map([issuer_key_id], revocation_from_row)?
+            .collect::<rusqlite::Result<_>>()?;
+        transaction.prepare_cached(schema::ADD_CRL)?.execute((
+            issuer_key_id,
+            number,
+            to_sql_time(this_update_s),
+            to_sql_time(next_update_s),
+            to_sql_time(revoked.len() as u64),
+        ))?;
+        transaction.commit()?;
+        Ok((from_sql_time(number), revoked))
+    }
+}
+
+impl Certificates for SqliteLedger {
+    fn record_certificate(
+        &mut self,
+        der: &[u8],
+        name: &str,
+        profile: &str,
+        at_s: u64,
+    ) -> Result<(), RecordCertificateError> {
+        let identity = Identity::of(der)?;
+        let on_record = self
+            .meant(&Which::Serial(identity.cert_serial.clone()))
+            .map_err(|error| self.failed(error))?;
+        if on_record.iter().any(|(known, _)| known == der) {
+            return Ok(());
+        }
+        let row = (
+            &identity.issuer_key_id,
+            identity.cert_serial.as_bytes(),
+            name,
+            profile,
+            der,
+            sha256(der),
+            to_sql_time(identity.not_after_s),
+            to_sql_time(at_s),
+        );
+        let added = self
+            .connection
+            .prepare_cached(schema::ADD_CERTIFICATE)
+            .and_then(|mut add| add.execute(row));
+        match added {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
+            {
+                Err(RecordCertificateError::CertSerialTaken { cert_serial: identity.cert_serial })
+            }
+            Err(error) => Err(self.failed(error).into()),
+        }
+    }
+
+    fn certificates(&mut self) -> Result<Vec<CertificateRecord>, StorageError> {
+        let list = || -> rusqlite::Result<Vec<_>> {
+            self.connection
+                .prepare_cached(schema::CERTIFICATES)?
+                .query_map([], certificate_from_row)?
+                .collect()
+        };
+        list().map_err(|error| self.failed(error))
+    }
+
+    fn revoke(
+        &mut self,
+        which: &Which,
+        reason: u8,
+        at_s: u64,
+    ) -> Result<RevocationRecord, RevokeError> {
+        let meant = self.meant(which).map_err(|error| self.failed(error))?;
+        let (der, name) = match meant.as_slice() {
+            [] => return Err(RevokeError::NotOnRecord { which: which.to_string() }),
+            [one] => one,
+            more => return Err(RevokeError::Ambiguous { count: more.len() }),
+        };
+        let identity = Identity::of(der)?;
+        let added = self.add_revocation(&identity, name, reason, at_s);
+        Ok(added.map_err(|error| self.failed(error))?)
+    }
+
+    fn revocation_of(
+        &mut self,
+        device: &DeviceSerial,
+    ) -> Result<Option<RevocationRecord>, StorageError> {
+        let meant =
+            self.meant(&Which::OfDevice(device.clone())).map_err(|error| self.failed(error))?;
+        let Some(identity) = meant.first().and_then(|(der, _)| Identity::of(der).ok()) else {
+            return Ok(None);
+        };
+        let find = || {
+            self.connection
+                .prepare_cached(schema::REVOCATION)?
+                .query_row(
+                    (&identity.issuer_key_id, identity.cert_serial.as_bytes()),
+                    revocation_from_row,
+                )
+                .optional()
+        };
+        find().map_err(|error| self.failed(error))
+    }
+
+    fn revocations(&mut self, issuer_key_id: &[u8]) -> Result<Vec<RevocationRecord>, StorageError> {
+        let list = || -> rusqlite::Result<Vec<_>> {
+            self.connection
+                .prepare_cached(schema::REVOCATIONS)?
+                .query_map([issuer_key_id], revocation_from_row)?
+                .collect()
+        };
+        list().map_err(|error| self.failed(error))
+    }
+
+    fn begin_crl(
+        &mut self,
+        issuer_key_id: &[u8],
+        this_update_s: u64,
+        next_update_s: u64,
+    ) -> Result<(u64, Vec<RevocationRecord>), StorageError> {
+        self.add_crl(issuer_key_id, this_update_s, next_update_s)
+            .map_err(|error| self.failed(error))
+    }
+
+    fn latest_crl(&mut self, issuer_key_id: &[u8]) -> Result<Option<CrlRecord>, StorageError> {
+        let revoked = self.revocations(issuer_key_id)?.len() as u64;
+        let find = || {
+            self.connection
+                .prepare_cached(schema::LATEST_CRL)?
+                .query_row([issuer_key_id], |row| {
+                    Ok(CrlRecord {
+                        number: from_sql_time(row.get(0)?),
+                        this_update_s: from_sql_time(row.get(1)?),
+                        next_update_s: from_sql_time(row.get(2)?),
+                        revoked_since: revoked.saturating_sub(from_sql_time(row.get(3)?)),
+                    })
+                })
+                .optional()
+        };
+        find().map_err(|error| self.failed(error))
+    }
+}
+
+fn certificate_from_row(row: &Row<'_>) -> rusqlite::Result<CertificateRecord> {
+    Ok(CertificateRecord {
+        issuer_key_id: row.get(0)?,
+        cert_serial: CertSerial::new(row.get_ref(1)?.as_blob()?),
+        name: row.get(2)?,
+        profile: row.get(3)?,
+        der: row.get(4)?,
+        not_after_s: from_sql_time(row.get(5)?),
+        issued_at_s: from_sql_time(row.get(6)?),
+    })
+}
+
+fn revocation_from_row(row: &Row<'_>) -> rusqlite::Result<RevocationRecord> {
+    Ok(RevocationRecord {
+        issuer_key_id: row.get(0)?,
+        cert_serial: CertSerial::new(row.get_ref(1)?.as_blob()?),
+        name: row.get(2)?,
+        reason: row.get(3)?,
+        revoked_at_s: from_sql_time(row.get(4)?),
+        not_after_s: from_sql_time(row.get(5)?),
+    })
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}

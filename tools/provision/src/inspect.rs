@@ -1,0 +1,205 @@
+//! `provision inspect`: what is in a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use provision_issuer::inspect::{
+    CertificateValues, Fact, Facts, certificates_in_pkcs7, facts, facts_of_key, public_key_of,
+    time_text,
+};
+use provision_issuer::{Document, DocumentKind, KeyProtection, SealedKey, pkcs12, to_pem};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::KeyPassphrase;
+use crate::fault::Fault;
+use crate::report::Report;
+use crate::{files, secret};
+
+const EXAMPLES: &str = "\
+Examples:
+  provision inspect server.crt
+  provision inspect --serial server.crt
+  provision inspect alice.p12 --key-passphrase-file pass
+  openssl s_client -connect host:443 </dev/null | provision inspect -";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Inspect {
+    /// Certificate, CSR, CRL, key, PKCS#12 or PKCS#7, PEM or DER; - for standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub only: Only,
+
+    #[command(flatten)]
+    pub passphrase: KeyPassphrase,
+}
+
+/// One value of the first certificate, for scripts.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Only {
+    /// From when until when it is valid.
+    #[arg(long)]
+    pub dates: bool,
+    /// Its serial number.
+    #[arg(long)]
+    pub serial: bool,
+    /// Its SHA-256.
+    #[arg(long)]
+    pub fingerprint: bool,
+    /// Its subject.
+    #[arg(long)]
+    pub subject: bool,
+    /// Its issuer.
+    #[arg(long)]
+    pub issuer: bool,
+    /// The public key in it (or in a CSR, or of a key), PEM.
+    #[arg(long)]
+    pub public_key: bool,
+}
+
+impl Only {
+    const fn of_certificate(&self) -> bool {
+        self.dates || self.serial || self.fingerprint || self.subject || self.issuer
+    }
+}
+
+pub(crate) fn run(arguments: &Inspect, report: &mut Report) -> Result<(), Fault> {
+    let found = files::read_documents(&arguments.file)?;
+    if arguments.only.public_key {
+        return public_key(arguments, &found, report);
+    }
+    if arguments.only.of_certificate() {
+        return single(arguments, &found, report);
+    }
+    for document in &found {
+        let facts = facts_of(arguments, document)?;
+        let mut event = to_json(&facts);
+        event.insert("event".into(), "document".into());
+        report.result(&to_text(&facts, 0), &Value::Object(event))?;
+    }
+    Ok(())
+}
+
+fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
+    let unreadable = |fault: String| files::document(&arguments.file, &fault);
+    let mut all = facts(document).map_err(unreadable)?;
+    let given = arguments.passphrase.key_passphrase_file.is_some();
+    match document.kind {
+        // Only if a passphrase is given: to look at a file must not need one.
+        DocumentKind::PrivateKey if given => {
+            let sealed = SealedKey::find(&document.bytes)
+                .map_err(|fault| files::document(&arguments.file, &fault))?;
+            if sealed.is_encrypted() {
+                let key =
+                    secret::open_key(&arguments.file, &document.bytes, &arguments.passphrase)?;
+                all.0.extend(facts_of_key(&key).0);
+            }
+        }
+        DocumentKind::Pkcs12 if given => {
+            let protection = secret::for_key(&arguments.file, &arguments.passphrase)?;
+            let KeyProtection::Encrypted(password) = &protection else { return Ok(all) };
+            let contents = pkcs12::open(&document.bytes, password)
+                .map_err(|fault| files::document(&arguments.file, &fault))?;
+            for (name, key, chain) in contents.keys {
+                let mut inner = facts_of_key(&key);
+                let subjects = chain.iter().filter_map(|der| CertificateValues::of(der).ok());
+                let subjects = subjects.map(|values| values.subject).collect();
+                inner.0.push(("chain".into(), Fact::List(subjects)));
+                all.0.push((format!("key {name}"), Fact::Facts(inner)));
+            }
+            for (name, der) in contents.certificates {
+                let subject = CertificateValues::of(&der)
+                    .map_or_else(|error| error.to_string(), |values| values.subject);
+                all.0.push((format!("certificate {name}"), Fact::Text(subject)));
+            }
+        }
+        _ => {}
+    }
+    Ok(all)
+}
+
+fn single(arguments: &Inspect, found: &[Document], report: &mut Report) -> Result<(), Fault> {
+    let unreadable = |fault: &dyn core::fmt::Display| files::document(&arguments.file, fault);
+    let mut ders = Vec::new();
+    for document in found {
+        match document.kind {
+            DocumentKind::Certificate => ders.push(document.bytes.to_vec()),
+            DocumentKind::Pkcs7 => ders.extend(
+                certificates_in_pkcs7(&document.bytes).map_err(|error| unreadable(&error))?,
+            ),
+            _ => {}
+        }
+    }
+    let der = ders.first().ok_or_else(|| unreadable(&"it holds no certificate"))?;
+    let values = CertificateValues::of(der).map_err(|error| unreadable(&error))?;
+    let only = &arguments.only;
+    let (name, text, value) = if only.dates {
+        let (from, to) = (time_text(values.not_before_s), time_text(values.not_after_s));
+        ("dates", format!("notBefore={from}\nnotAfter={to}"), json!([from, to]))
+    } else if only.serial {
+        ("serial", values.serial.clone(), json!(values.serial))
+    } else if only.fingerprint {
+        ("fingerprint_sha256", values.fingerprint.clone(), json!(values.fingerprint))
+    } else if only.subject {
+        ("subject", values.subject.clone(), json!(values.subject))
+    } else {
+        ("issuer", values.issuer.clone(), json!(values.issuer))
+    };
+    let mut event = json!({ "event": "result" });
+    event[name] = value;
+    report.result(&text, &event)
+}
+
+fn public_key(arguments: &Inspect, found: &[Document], report: &mut Report) -> Result<(), Fault> {
+    for document in found {
+        let key = match document.kind {
+            DocumentKind::PrivateKey => {
+                let key =
+                    secret::open_key(&arguments.file, &document.bytes, &arguments.passphrase)?;
+                Some(key.public_key_der())
+            }
+            _ => {
+                public_key_of(document).map_err(|error| files::document(&arguments.file, &error))?
+            }
+        };
+        if let Some(der) = key {
+            let pem = to_pem(DocumentKind::PublicKey, &der);
+            return report.result(pem.trim_end(), &json!({ "event": "result", "public_key": pem }));
+        }
+    }
+    Err(files::document(&arguments.file, &"it holds no public key"))
+}
+
+fn to_text(facts: &Facts, depth: usize) -> String {
+    let mut lines = Vec::new();
+    let indent = "  ".repeat(depth);
+    for (name, fact) in &facts.0 {
+        match fact {
+            Fact::Text(text) => lines.push(format!("{indent}{name}: {text}")),
+            Fact::Number(number) => lines.push(format!("{indent}{name}: {number}")),
+            Fact::Flag(flag) => {
+                lines.push(format!("{indent}{name}: {}", if *flag { "yes" } else { "no" }));
+            }
+            Fact::List(all) => lines.push(format!("{indent}{name}: {}", all.join(", "))),
+            Fact::Facts(inner) => {
+                lines.push(format!("{indent}{name}:"));
+                lines.push(to_text(inner, depth + 1));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn to_json(facts: &Facts) -> Map<String, Value> {
+    let value = |fact: &Fact| match fact {
+        Fact::Text(text) => json!(text),
+        Fact::Number(number) => json!(number),
+        Fact::Flag(flag) => json!(flag),
+        Fact::List(all) => json!(all),
+        Fact::Facts(inner) => Value::Object(to_json(inner)),
+    };
+    facts.0.iter().map(|(name, fact)| (name.clone(), value(fact))).collect()
+}

@@ -1,0 +1,102 @@
+//! `provision revoke`: a certificate is not to be accepted any more.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use provision_issuer::inspect::time_text;
+use provision_issuer::{DocumentKind, Reason};
+use provision_ledger::{Certificates as _, SqliteLedger, Which};
+use provision_station::evidence::CertSerial;
+use provision_wire::DeviceSerial;
+use serde_json::json;
+
+use crate::cli::LedgerPlace;
+use crate::fault::Fault;
+use crate::report::Report;
+use crate::{files, ledger, system};
+
+const EXAMPLES: &str = "\
+Examples:
+  provision revoke --device sensor-0042 --reason keyCompromise
+  provision revoke --serial 3A5F…
+  provision revoke --certificate old.crt --reason superseded
+  provision crl --out crl                     and then publish the CRLs
+
+Reasons: unspecified, keyCompromise, CACompromise, affiliationChanged, superseded,
+cessationOfOperation, privilegeWithdrawn.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub which: WhichArguments,
+
+    /// Why.
+    #[arg(long, value_name = "REASON", default_value_t = Reason::Unspecified)]
+    pub reason: Reason,
+
+    #[command(flatten)]
+    pub place: LedgerPlace,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichArguments {
+    /// The certificate of this device.
+    #[arg(long, value_name = "SERIAL")]
+    pub device: Option<DeviceSerial>,
+    /// The certificate on record with this serial number, in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub serial: Option<String>,
+    /// This certificate, on record or not.
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Revoke, report: &mut Report) -> Result<(), Fault> {
+    let which = which(&arguments.which)?;
+    let place = &arguments.place;
+    let mut ledger = SqliteLedger::open(&ledger::path(place.ledger.as_ref(), &place.ca))?;
+    let now_s = system::now_s()?;
+    let revoked = ledger.revoke(&which, arguments.reason.code(), now_s)?;
+    let reason = Reason::of_code(revoked.reason).unwrap_or_default();
+    let earlier = revoked.revoked_at_s < now_s || reason != arguments.reason;
+    report.result(
+        &format!(
+            "{} {} {} since {}: {reason}",
+            revoked.name,
+            revoked.cert_serial,
+            if earlier { "was revoked already," } else { "is revoked" },
+            time_text(revoked.revoked_at_s),
+        ),
+        &json!({
+            "event": "result",
+            "name": revoked.name,
+            "cert_serial": revoked.cert_serial.to_string(),
+            "reason": reason.name(),
+            "revoked_at_s": revoked.revoked_at_s,
+            "earlier": earlier,
+        }),
+    )?;
+    report.note("servers know of it once they have the next CRL: `provision crl`")
+}
+
+fn which(arguments: &WhichArguments) -> Result<Which, Fault> {
+    if let Some(device) = &arguments.device {
+        return Ok(Which::OfDevice(device.clone()));
+    }
+    if let Some(path) = &arguments.certificate {
+        return Ok(Which::This(files::read_one(path, DocumentKind::Certificate)?));
+    }
+    let text = arguments.serial.as_deref().unwrap_or_default();
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    match bytes {
+        Some(bytes) if !bytes.is_empty() && bytes.len() <= 20 => {
+            Ok(Which::Serial(CertSerial::new(&bytes)))
+        }
+        _ => Err(Fault::Usage(format!("{text:?} is no serial number in hexadecimal"))),
+    }
+}

@@ -1,0 +1,195 @@
+//! CAs of every kind: made, taken over from openssl, put in the place of another.
+
+use std::fs;
+
+use provision_testkit::impostor::Trick;
+
+use crate::station::{Station, device, events};
+use crate::tools::{openssl, tool};
+
+/// A client's certificate from the CA in `ca`, accepted by openssl and gnutls with the bundle that
+/// servers get.
+fn check_signs_clients(station: &Station, name: &str) {
+    check_signs_clients_with(station, name, &["-x509_strict"]);
+}
+
+fn check_signs_clients_with(station: &Station, name: &str, strictness: &[&str]) {
+    let out = format!("client-{name}");
+    let made =
+        station.run(&["client-cert", "--name", name, "--insecure-plaintext-key", "--out", &out]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let leaf = format!("{out}/client.crt");
+    let purpose = ["-purpose", "sslclient", "-CAfile", "ca/device-ca-bundle.crt", &leaf];
+    openssl(station.path(), &[&["verify"], strictness, &purpose].concat());
+    let (content, said) = tool(
+        station.path(),
+        "certtool",
+        &["--verify", "--infile", &leaf, "--load-ca-certificate", "ca/device-ca-bundle.crt"],
+    );
+    assert!(content, "{said}");
+    let ours = ["verify", &leaf, "--trusted", "ca/device-ca-bundle.crt", "--purpose", "client"];
+    assert_eq!(station.run(&ours).code, 0);
+    let server = station.run(&[&ours[..4], &["--purpose", "server"]].concat());
+    assert_eq!(server.code, 18, "{server:?}");
+}
+
+#[test]
+fn a_ca_of_every_kind_of_key_with_a_subject_as_openssl_writes_it() {
+    for kind in ["p256", "p384", "rsa2048"] {
+        let station = Station::bare();
+        let subject = "/C=CN/ST=Guangdong/L=Shenzhen/O=Acme\\/Sons/OU=Line 1/CN=Acme";
+        let init = ["ca", "init", "--subject", subject, "--key-type", kind, "--days", "3600"];
+        let made = station.run(&[&init[..], &["--insecure-plaintext-keys"]].concat());
+        assert_eq!(made.code, 0, "{made:?}");
+        assert_eq!(made.stderr.contains("P-256 alone"), kind != "p256", "{made:?}");
+        let show =
+            ["x509", "-in", "ca/device-root.crt", "-noout", "-subject", "-nameopt", "compat"];
+        let said = openssl(station.path(), &show);
+        let expected =
+            "/C=CN/ST=Guangdong/L=Shenzhen/O=Acme\\/Sons/OU=Line 1/CN=Acme Device Root CA";
+        assert!(said.contains(expected), "{said}");
+        check_signs_clients(&station, "alice");
+        let shown = events(&station.run(&["--json", "ca", "show"]));
+        assert_eq!(shown.len(), 3);
+        assert_eq!(shown[1]["role"], "device-issuing");
+        assert_eq!(shown[1]["key"], "in the clear");
+    }
+}
+
+/// The script that people have: one self-signed CA of RSA-4096, with what openssl puts in it.
+#[test]
+fn a_ca_of_openssl_with_rsa_4096_signs_here() {
+    let station = Station::bare();
+    let dir = station.path();
+    fs::write(dir.join("pass"), "their passphrase\n").unwrap();
+    openssl(
+        dir,
+        &["genrsa", "-aes256", "-traditional", "-passout", "file:pass", "-out", "t.key", "4096"],
+    );
+    openssl(dir, &["rsa", "-in", "t.key", "-passin", "file:pass", "-out", "plain.key"]);
+    openssl(
+        dir,
+        &[
+            "rsa",
+            "-in",
+            "t.key",
+            "-passin",
+            "file:pass",
+            "-aes128",
+            "-passout",
+            "pass:their passphrase",
+            "-out",
+            "p8.key",
+        ],
+    );
+    let subject = ["-days", "3650", "-subj", "/C=CN/O=ours/CN=ours root"];
+    let request = ["req", "-x509", "-new", "-key", "plain.key", "-out", "ca.crt"];
+    openssl(dir, &[&request[..], &subject].concat());
+
+    let import = ["ca", "import", "--certificate", "ca.crt", "--insecure-plaintext-keys", "--key"];
+    let wrong = station.run_with(&[&import[..], &["t.key"]].concat(), |command| {
+        command.env("PROVISION_KEY_PASSPHRASE", "not theirs")
+    });
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    assert!(wrong.stderr.contains("the passphrase does not open it"), "{wrong:?}");
+    assert!(!dir.join("ca").exists());
+
+    // Whatever the form of the key.
+    for (key, place) in [("t.key", "ca-t"), ("p8.key", "ca-8"), ("plain.key", "ca")] {
+        let pass: &[&str] =
+            if key == "plain.key" { &[] } else { &["--key-passphrase-file", "pass"] };
+        let made = station.run(&[&import[..], &[key, "--ca", place], pass].concat());
+        assert_eq!(made.code, 0, "{made:?}");
+        assert!(made.stderr.contains("RSA-4096, which no device can check"), "{made:?}");
+    }
+    // What `openssl req -x509` makes has no keyUsage, which its own strict mode refuses.
+    check_signs_clients_with(&station, "bob", &[]);
+
+    // A key that is another's, and a certificate that is no CA's.
+    openssl(dir, &["genrsa", "-out", "other.key", "2048"]);
+    let other = station.run(&[&import[..], &["other.key", "--ca", "x"]].concat());
+    assert_eq!(other.code, 14, "{other:?}");
+    assert!(other.stderr.contains("the private key is not the one it certifies"), "{other:?}");
+    let leaf = ["ca", "import", "--certificate", "client-bob/client.crt", "--ca", "x"];
+    let key = ["--key", "client-bob/client.key", "--insecure-plaintext-keys"];
+    let leaf = station.run(&[&leaf[..], &key].concat());
+    assert_eq!(leaf.code, 14, "{leaf:?}");
+    assert!(leaf.stderr.contains("it is not a CA's"), "{leaf:?}");
+    assert!(!dir.join("x").exists());
+}
+
+#[test]
+fn a_new_issuing_ca_takes_over_and_servers_trust_both() {
+    let station = Station::new();
+    check_signs_clients(&station, "before");
+    let old_bundle = fs::read(station.path().join("ca/device-ca-bundle.crt")).unwrap();
+    let rotated = station.run(&["--json", "ca", "rotate"]);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    assert_eq!(events(&rotated)[0]["cross"], serde_json::Value::Null);
+    check_signs_clients(&station, "between");
+    let again = station.run(&["--json", "ca", "rotate", "--new-root"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(events(&again)[0]["cross"].is_string());
+    check_signs_clients(&station, "after");
+    let show = ["x509", "-in", "ca/device-issuing.crt", "-noout", "-subject"];
+    assert!(openssl(station.path(), &show).contains("Device Issuing CA G3"));
+
+    // With the new bundle all three are taken, with the first the first alone; and with the root
+    // of before, the one after by way of the cross certificate.
+    let strict = ["verify", "-x509_strict", "-CAfile"];
+    let verify = |more: &[&str]| tool(station.path(), "openssl", &[&strict[..], more].concat()).0;
+    for name in ["before", "between", "after"] {
+        let leaf = format!("client-{name}/client.crt");
+        assert!(verify(&["ca/device-ca-bundle.crt", &leaf]), "{name}");
+    }
+    fs::write(station.path().join("old-bundle.crt"), old_bundle).unwrap();
+    let after = "client-after/client.crt";
+    assert!(verify(&["old-bundle.crt", "client-before/client.crt"]));
+    assert!(!verify(&["old-bundle.crt", after]));
+    assert!(verify(&["old-bundle.crt", "-untrusted", "ca/device-issuing-cross.crt", after]));
+
+    // Every CA still has a CRL, the retired ones too.
+    let crls = events(&station.run(&["--json", "crl"]));
+    assert_eq!(crls.iter().filter(|crl| crl["event"] == "crl").count(), 6, "{crls:?}");
+}
+
+/// Cut off between the moves, a rotation is named by whoever opens the CA, and finished by the
+/// next call.
+#[test]
+fn a_rotation_that_was_cut_off_is_finished() {
+    let station = Station::new();
+    let ca = station.path().join("ca");
+    let rotated = station.run(&["ca", "rotate"]);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    // As it was before the last move: the new certificate still in next/, the old one in place.
+    fs::create_dir(ca.join("next")).unwrap();
+    fs::rename(ca.join("device-issuing.crt"), ca.join("next/device-issuing.crt")).unwrap();
+    let retired = fs::read_dir(ca.join("retired")).unwrap().map(|entry| entry.unwrap().path());
+    let old = retired
+        .into_iter()
+        .find(|path| {
+            path.file_name().unwrap().to_string_lossy().starts_with("device-issuing")
+                && path.extension().unwrap() == "crt"
+        })
+        .unwrap();
+    fs::hard_link(old, ca.join("device-issuing.crt")).unwrap();
+    let refused = station.run(&["client-cert", "--name", "alice", "--insecure-plaintext-key"]);
+    assert_eq!(refused.code, 14, "{refused:?}");
+    assert!(refused.stderr.contains("was interrupted"), "{refused:?}");
+    let finished = station.run(&["ca", "rotate"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.stdout.contains("finished the rotation"), "{finished:?}");
+    check_signs_clients(&station, "alice");
+}
+
+#[test]
+fn a_revoked_device_gets_nothing_any_more() {
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::None);
+    assert_eq!(station.enroll(&port, &["--no-seal"]).code, 0);
+    let revoked = station.run(&["revoke", "--device", "sensor-0001", "--reason", "keyCompromise"]);
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    let again = station.enroll(&port, &["--no-seal"]);
+    assert_eq!(again.code, 13, "{again:?}");
+    assert!(again.stderr.contains("of device sensor-0001 was revoked"), "{again:?}");
+}

@@ -1,0 +1,66 @@
+//! Files that are not what they should be: a named error, at once, and no panic.
+
+use core::time::Duration;
+use std::fs;
+use std::time::Instant;
+
+use crate::station::Station;
+use crate::tools::openssl;
+
+#[test]
+fn files_that_are_something_else_are_named() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    openssl(dir, &["x509", "-in", "client/client.crt", "-outform", "DER", "-out", "good.der"]);
+    let good = fs::read(dir.join("good.der")).unwrap();
+    fs::write(dir.join("empty"), "").unwrap();
+    fs::write(dir.join("rubbish"), [0x55; 5000]).unwrap();
+    fs::write(dir.join("short.der"), &good[..good.len() - 1]).unwrap();
+    fs::write(dir.join("long.der"), [&good[..], b"x"].concat()).unwrap();
+    let pem = fs::read_to_string(dir.join("client/client.crt")).unwrap();
+    fs::write(dir.join("cut.pem"), &pem[..pem.len() / 2]).unwrap();
+    fs::write(dir.join("lies.pem"), pem.replace("CERTIFICATE-", "X509 CRL-")).unwrap();
+    fs::write(dir.join("strange.pem"), pem.replace("CERTIFICATE-", "OPENSSH STUFF-")).unwrap();
+    // Says that it has two gigabytes.
+    fs::write(dir.join("huge.der"), [0x30, 0x84, 0x7f, 0xff, 0xff, 0xff, 0, 0]).unwrap();
+    fs::File::create(dir.join("sparse")).unwrap().set_len(2 << 30).unwrap();
+    for (file, cause) in [
+        ("empty", "empty: it is empty"),
+        ("rubbish", "neither PEM nor DER"),
+        ("short.der", "at byte 0 a DER element"),
+        ("long.der", "at byte 0 a DER element"),
+        ("cut.pem", "the PEM block at byte 0 is broken: it has no END line"),
+        ("lies.pem", "the X509 CRL at byte 0 is none"),
+        ("strange.pem", "holds a OPENSSH STUFF, which is not read here"),
+        ("huge.der", "larger than"),
+        ("sparse", "neither PEM nor DER"),
+        ("ca", "cannot read ca"),
+        ("not-there", "cannot read not-there"),
+    ] {
+        for command in [
+            &["inspect", file][..],
+            &["verify", file, "--trusted", "ca/device-root.crt"],
+            &["check-end", file],
+            &["match", file, "client/client.key"],
+            &["convert", file],
+            &["fullchain", file],
+            &["key", "public", file],
+            &["sign", "--csr", file, "--profile", "client", "--name", "x"],
+            &["p12", "open", file, "--out", "x"],
+        ] {
+            let started = Instant::now();
+            let ran = station.run(command);
+            assert_eq!(ran.code, 1, "{command:?}: {ran:?}");
+            // `key public` looks for a key alone, and says so in its own words.
+            if command[0] != "key" {
+                assert!(ran.stderr.contains(cause), "{command:?}: no {cause} in {ran:?}");
+            }
+            assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
+            assert!(started.elapsed() < Duration::from_secs(5), "{command:?}");
+        }
+    }
+    let wrong = station.run(&["verify", "client/client.key", "--trusted", "ca/device-root.crt"]);
+    assert!(wrong.stderr.contains("it holds a private key, no certificate"), "{wrong:?}");
+}

@@ -1,0 +1,142 @@
+//! Keys and PKCS#12: every form of them opens here and in openssl, and none is overwritten, shown
+//! or left for others to read.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::station::Station;
+use crate::tools::{openssl, tool};
+
+#[test]
+fn keys_made_encrypted_decrypted_and_read_by_openssl() {
+    let station = Station::bare();
+    let dir = station.path();
+    fs::write(dir.join("pass"), "a passphrase\n").unwrap();
+    for kind in ["p256", "p384", "rsa2048"] {
+        let file = |suffix: &str| format!("{kind}{suffix}");
+        let (plain, sealed, again) = (file(".key"), file(".enc"), file(".dec"));
+        let make = ["key", "make", "--key-type", kind, "--insecure-plaintext-key", "--out"];
+        assert_eq!(station.run(&[&make[..], &[&plain]].concat()).code, 0);
+        let mode = fs::metadata(dir.join(&plain)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{kind}");
+        let encrypt = ["key", "encrypt", &plain, "--new-passphrase-file", "pass", "--out", &sealed];
+        assert_eq!(station.run(&encrypt).code, 0);
+        assert!(fs::read_to_string(dir.join(&sealed)).unwrap().contains("ENCRYPTED PRIVATE KEY"));
+        let decrypt = ["key", "decrypt", &sealed, "--key-passphrase-file", "pass", "--out", &again];
+        assert_eq!(station.run(&decrypt).code, 0);
+        let public = station.run(&["key", "public", &plain]).stdout;
+        assert_eq!(public, openssl(dir, &["pkey", "-in", &plain, "-pubout"]));
+        let theirs = ["pkey", "-in", &sealed, "-passin", "file:pass", "-pubout"];
+        assert_eq!(public, openssl(dir, &theirs));
+        assert_eq!(public, station.run(&["key", "public", &again]).stdout);
+        // Never over another.
+        let over = station.run(&[&make[..], &[&plain]].concat());
+        assert_eq!(over.code, 1, "{over:?}");
+        assert!(over.stderr.contains("nothing that is there is overwritten"), "{over:?}");
+    }
+    // Forms that openssl writes, or wrote.
+    openssl(dir, &["ec", "-in", "p256.key", "-out", "sec1.key"]);
+    openssl(
+        dir,
+        &["ec", "-in", "p256.key", "-aes256", "-passout", "file:pass", "-out", "sec1.enc"],
+    );
+    openssl(dir, &["rsa", "-in", "rsa2048.key", "-traditional", "-out", "pkcs1.key"]);
+    let old = ["-traditional", "-des3", "-passout", "file:pass", "-out", "pkcs1.enc"];
+    openssl(dir, &[&["rsa", "-in", "rsa2048.key"], &old[..]].concat());
+    let v2 = ["pkcs8", "-topk8", "-v2", "des3", "-v2prf", "hmacWithSHA1", "-passout", "file:pass"];
+    openssl(dir, &[&v2[..], &["-in", "p384.key", "-out", "v2.enc"]].concat());
+    for (file, same) in [
+        ("sec1.key", "p256.key"),
+        ("sec1.enc", "p256.key"),
+        ("pkcs1.key", "rsa2048.key"),
+        ("pkcs1.enc", "rsa2048.key"),
+        ("v2.enc", "p384.key"),
+    ] {
+        let sealed = ["--key-passphrase-file", "pass"];
+        let pass: &[&str] = if file.ends_with("enc") { &sealed } else { &[] };
+        let matched = station.run(&[&["match", file, same], pass].concat());
+        assert_eq!(matched.code, 0, "{file}: {matched:?}");
+        if file.ends_with("enc") {
+            fs::write(dir.join("wrong"), "another\n").unwrap();
+            let wrong = station.run(&["match", file, same, "--key-passphrase-file", "wrong"]);
+            assert_eq!(wrong.code, 1, "{file}: {wrong:?}");
+            assert!(wrong.stderr.contains("does not open it"), "{file}: {wrong:?}");
+        }
+    }
+    let other = station.run(&["match", "p256.key", "p384.key"]);
+    assert_eq!(other.code, 18, "{other:?}");
+    let json = station.run(&["--json", "key", "make", "--insecure-plaintext-key"]);
+    assert_eq!(json.code, 2, "no key goes into JSON: {json:?}");
+    assert!(!json.stdout.contains("PRIVATE"), "{json:?}");
+}
+
+#[test]
+fn pkcs12_opens_in_openssl_and_java_and_theirs_opens_here() {
+    let station = Station::new();
+    let dir = station.path();
+    fs::write(dir.join("pass"), "p12 password\n").unwrap();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let make = ["p12", "make", "--certificate", "client/client.crt", "--chain"];
+    let rest = ["ca/device-ca-bundle.crt", "--new-passphrase-file", "pass", "--name", "alice"];
+    let make = [&make[..], &rest].concat();
+    for (strength, out, more) in
+        [("current", "new.p12", &[][..]), ("legacy", "old.p12", &["--legacy"])]
+    {
+        let key = ["--key", "client/client.key", "--out", out];
+        let made = station.run(&[&make[..], &key, more].concat());
+        assert_eq!(made.code, 0, "{strength}: {made:?}");
+        let mut theirs = vec!["pkcs12", "-in", out, "-passin", "file:pass", "-nodes", "-info"];
+        if strength == "legacy" {
+            theirs.push("-legacy");
+        }
+        let text = openssl(dir, &theirs);
+        assert!(text.contains("friendlyName: alice"), "{text}");
+        assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 3, "{text}");
+        let opened = format!("opened-{strength}");
+        let open = ["p12", "open", out, "--key-passphrase-file", "pass", "--out", &opened];
+        let ran = station.run(&[&open[..], &["--insecure-plaintext-key"]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let key = format!("{opened}/alice.key");
+        assert_eq!(station.run(&["match", &key, "client/client.crt"]).code, 0);
+    }
+    let list = ["-list", "-v", "-storetype", "PKCS12", "-keystore", "new.p12"];
+    let (content, text) =
+        tool(dir, "keytool", &[&list[..], &["-storepass", "p12 password"]].concat());
+    assert!(content, "{text}");
+    assert!(text.contains("PrivateKeyEntry") && text.contains("chain length: 3"), "{text}");
+    // Theirs.
+    let export = ["pkcs12", "-export", "-inkey", "client/client.key", "-in", "client/client.crt"];
+    openssl(dir, &[&export[..], &["-passout", "file:pass", "-out", "theirs.p12"]].concat());
+    let open = ["p12", "open", "theirs.p12", "--key-passphrase-file", "pass", "--out", "theirs"];
+    let ran = station.run(&[&open[..], &["--insecure-plaintext-key"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    fs::write(dir.join("wrong"), "another\n").unwrap();
+    let wrong =
+        station.run(&["p12", "open", "new.p12", "--key-passphrase-file", "wrong", "--out", "w"]);
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    assert!(wrong.stderr.contains("the password does not open it"), "{wrong:?}");
+    let other = ["--key", "ca/server-root.key", "--out", "x.p12"];
+    let other = station.run(&[&make[..], &other].concat());
+    assert!(other.stderr.contains("the key is not the one"), "{other:?}");
+}
+
+#[test]
+fn groups_for_diffie_hellman_are_what_openssl_knows() {
+    let station = Station::bare();
+    for bits in ["2048", "3072", "4096"] {
+        let made = station.run(&["dhparam", "--bits", bits, "--out", bits]);
+        assert_eq!(made.code, 0, "{made:?}");
+        let group = format!("group:ffdhe{bits}");
+        let theirs = ["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", &group];
+        let theirs = openssl(station.path(), &[&theirs[..], &["-outform", "PEM"]].concat());
+        let ours = fs::read_to_string(station.path().join(bits)).unwrap();
+        let text = |pem: &str| pem.lines().collect::<String>();
+        let prime =
+            |file: &str| openssl(station.path(), &["dhparam", "-in", file, "-noout", "-text"]);
+        fs::write(station.path().join("theirs"), &theirs).unwrap();
+        assert_eq!(prime(bits), prime("theirs"), "{}", text(&ours));
+    }
+    assert_eq!(station.run(&["dhparam", "--bits", "1024"]).code, 2);
+}
