@@ -165,6 +165,7 @@ impl Parts {
             server_anchors: self.server_anchors.iter().map(Vec::as_slice).collect(),
             endpoint: Endpoint { host: "10.0.2.100", port: 8883, alpn: None },
             time: self.time,
+            foreign_signatures_unchecked: false,
         };
         let mut out = vec![0; 16_384];
         let len = delivery.encode_into(&mut out).unwrap();

@@ -3,15 +3,16 @@
 
 use core::time::Duration;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use provision_testkit::cli::{Ran, built_firmware, built_program};
+use provision_testkit::cli::{Ran, Station, built_firmware, built_program};
 use provision_testkit::qemu::{Emulator, Machine};
 use provision_testkit::random::Random;
 use provision_testkit::scene::Scene;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Patience for what an emulated device computes, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -87,6 +88,39 @@ pub(crate) fn known_to_nginx(scene: &Scene, running: &Emulator, enrolled: &Value
     assert_eq!((seen.status, seen.verify.as_str()), (200, "SUCCESS"));
     assert_eq!(seen.serial, enrolled["cert_serial"].as_str().unwrap());
     assert!(seen.subject.contains(&format!("CN={DEVICE}")), "{}", seen.subject);
+}
+
+/// The CA of a plain script, RSA with 4096 bits, signs a device on P-256. The device has no RSA: it
+/// refuses by name, until the station says that the signature is not to be checked there.
+#[test]
+fn under_the_rsa_ca_of_an_openssl_script() {
+    let station = Station::empty(built_program().unwrap()).unwrap();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:4096", "-nodes", "-days", "3650"])
+        .args(["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/C=CN/O=Example/CN=Example CA"])
+        .current_dir(station.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let import = ["ca", "import", "--certificate", "ca.crt", "--key", "ca.key"];
+    let imported = station.run(&import).unwrap();
+    assert_eq!(imported.code, 0, "{imported:?}");
+
+    let scene = Scene::of(station).unwrap();
+    let machine = device(&scene, DEVICE);
+    let mut running = machine.start().unwrap();
+    let refused = scene.enroll(running.line_port(), &[]).unwrap();
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("not ECDSA P-256 with SHA-256"), "{refused:?}");
+    assert!(refused.stderr.contains("--unchecked-on-device ca-signatures"), "{refused:?}");
+
+    let in_so_many_words = ["--json", "--unchecked-on-device", "ca-signatures"];
+    let enrolled = result(&scene.enroll(running.line_port(), &in_so_many_words).unwrap());
+    assert_eq!((&enrolled["device"], &enrolled["sealed"]), (&json!(DEVICE), &json!(true)));
+    running.kill().unwrap();
+
+    let running = machine.start().unwrap();
+    known_to_nginx(&scene, &running, &enrolled);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use provision_csr::{
     Entropy, IdentityKey, PublicKey, Sha256, Subject, VerifyP256, scrubbed, sha256, write_csr,
 };
 use provision_path::{
-    AnchorFault, ChainFault, PathFault, UnixSeconds, check_device_chain, check_server_anchor,
+    AnchorFault, ChainFault, ForeignSignatures, PathFault, UnixSeconds, check_device_chain,
+    check_server_anchor,
 };
 use provision_wire::{
     Answer, Ask, CHALLENGE_LEN, ChainCause, Delivery, DeviceSerial, DeviceSerialFault, Frame,
@@ -267,6 +268,11 @@ fn check_delivery<P: VerifyP256 + 'static>(
         delivery.device_anchor,
         public_key,
         UnixSeconds(delivery.time),
+        if delivery.foreign_signatures_unchecked {
+            ForeignSignatures::Unchecked
+        } else {
+            ForeignSignatures::Refused
+        },
     )
     .map_err(|fault| refusal_of(fault, delivery.issuers.len()))?;
     for (anchor, der) in (0..).zip(&delivery.server_anchors) {

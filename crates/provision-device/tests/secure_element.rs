@@ -158,6 +158,7 @@ fn a_device_enrolls_with_a_key_it_cannot_read() {
         server_anchors: [root.der()].into_iter().collect(),
         endpoint: Endpoint { host: "cloud.example", port: 8883, alpn: None },
         time: pki::now(),
+        foreign_signatures_unchecked: false,
     };
     let mut bytes = [0; 2048];
     let len = delivery.encode_into(&mut bytes).unwrap();

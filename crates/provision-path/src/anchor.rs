@@ -15,7 +15,7 @@ use crate::certificate::Certificate;
 ///
 /// [`AnchorFault`] says why it never could vouch for anything.
 pub fn check_server_anchor(anchor_der: &[u8]) -> Result<(), AnchorFault> {
-    parse(anchor_der).map(drop)
+    parse_on_p256(anchor_der).map(drop)
 }
 
 /// Why a certificate is no trust anchor.
@@ -30,12 +30,17 @@ pub enum AnchorFault {
     NotP256,
 }
 
-/// Reads and checks, without webpki.
+/// Reads and checks, without webpki. Its key may be of any kind.
 pub(crate) fn parse(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
     let certificate = Certificate::parse(der).ok_or(AnchorFault::Unreadable)?;
     if !certificate.is_ca() {
         return Err(AnchorFault::NotCa);
     }
+    Ok(certificate)
+}
+
+fn parse_on_p256(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
+    let certificate = parse(der)?;
     if certificate.p256_key().is_none() {
         return Err(AnchorFault::NotP256);
     }
@@ -44,7 +49,7 @@ pub(crate) fn parse(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
 
 /// Reads and checks, for webpki.
 pub(crate) fn check<'a>(der: &'a CertificateDer<'a>) -> Result<TrustAnchor<'a>, AnchorFault> {
-    parse(der)?;
+    parse_on_p256(der)?;
     webpki::anchor_from_trusted_cert(der).map_err(|_| AnchorFault::Unreadable)
 }
 

@@ -17,6 +17,9 @@ use crate::{AnchorFault, ISSUERS_MAX, PathFault, UnixSeconds, anchor};
 /// it is not plain. So this is done by hand, in a tenth of webpki's flash; an extension that webpki
 /// would understand and this does not (name constraints) is refused where it is critical.
 ///
+/// With [`ForeignSignatures::Unchecked`], signatures by keys that are not on P-256 are passed over, and
+/// nothing else is.
+///
 /// # Errors
 ///
 /// [`ChainFault`] names what is wrong and where.
@@ -26,6 +29,7 @@ pub fn check_device_chain<V: VerifyP256>(
     anchor_der: &[u8],
     expected: &PublicKey,
     now: UnixSeconds,
+    foreign: ForeignSignatures,
 ) -> Result<(), ChainFault> {
     if issuers.len() > ISSUERS_MAX {
         return Err(PathFault::TooManyIssuers { found: issuers.len(), max: ISSUERS_MAX }.into());
@@ -37,6 +41,9 @@ pub fn check_device_chain<V: VerifyP256>(
     check_leaf(&leaf)?;
     check_validity(0, &leaf, now)?;
     let anchor = anchor::parse(anchor_der).map_err(ChainFault::Anchor)?;
+    if foreign == ForeignSignatures::Refused && anchor.p256_key().is_none() {
+        return Err(ChainFault::Anchor(AnchorFault::NotP256));
+    }
 
     // First everything that costs nothing, from the leaf up.
     let mut child = leaf;
@@ -69,10 +76,10 @@ pub fn check_device_chain<V: VerifyP256>(
     // At most ISSUERS_MAX of them.
     for (certificate, der) in (1..=issuers.len() as u8).rev().zip(issuers.iter().rev()) {
         let issuer = parse(certificate, der)?;
-        check_signature::<V>(certificate, &issuer, &signer)?;
+        check_signature::<V>(certificate, &issuer, &signer, foreign)?;
         signer = issuer;
     }
-    check_signature::<V>(0, &leaf, &signer)?;
+    check_signature::<V>(0, &leaf, &signer, foreign)?;
     Ok(())
 }
 
@@ -133,12 +140,29 @@ fn check_signature<V: VerifyP256>(
     certificate: u8,
     signed: &Certificate<'_>,
     signer: &Certificate<'_>,
+    foreign: ForeignSignatures,
 ) -> Result<(), PathFault> {
-    let key = signer.p256_key().filter(|_| signed.is_signed_with_ecdsa_sha256());
+    let key = signer.p256_key();
+    if foreign == ForeignSignatures::Unchecked && key.is_none() {
+        return Ok(());
+    }
+    let key = key.filter(|_| signed.is_signed_with_ecdsa_sha256());
     let key = key.ok_or(PathFault::UnsupportedAlgorithm)?;
     let bad = PathFault::BadSignature { certificate };
     let signature = Signature::from_der(signed.signature).map_err(|_| bad)?;
     V::verify_digest(&key, &sha256(signed.signed), &signature).map_err(|_| bad)
+}
+
+/// What becomes of a chain with signatures by keys that are not on P-256, RSA for example, which this
+/// crate cannot check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ForeignSignatures {
+    /// It is refused.
+    Refused,
+    /// They are believed, unchecked: whoever gave the chain has said in so many words that he did
+    /// check them.
+    Unchecked,
 }
 
 /// Why a device's chain was refused.

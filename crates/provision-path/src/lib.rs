@@ -26,17 +26,25 @@
 //!
 //! ```
 //! use provision_csr::{PortableP256, PublicKey};
-//! use provision_path::{ChainFault, PathFault, UnixSeconds, check_device_chain};
+//! use provision_path::{
+//!     ChainFault, ForeignSignatures, PathFault, UnixSeconds, check_device_chain,
+//! };
 //!
 //! let ours = PublicKey::from_sec1([0x04; 65])?;
-//! let refused =
-//!     check_device_chain::<PortableP256>(b"no certificate", &[], b"", &ours, UnixSeconds(0));
+//! let refused = check_device_chain::<PortableP256>(
+//!     b"no certificate",
+//!     &[],
+//!     b"",
+//!     &ours,
+//!     UnixSeconds(0),
+//!     ForeignSignatures::Refused,
+//! );
 //! assert_eq!(refused, Err(ChainFault::Path(PathFault::Unreadable { certificate: 0 })));
 //! # Ok::<(), provision_csr::NotUncompressed>(())
 //! ```
 //!
 //! What it deliberately does not do: revocation (a device has no use for a list it cannot fetch),
-//! algorithms other than ECDSA P-256 with SHA-256, and clocks ([`UnixSeconds`] is the caller's).
+//! algorithms other than ECDSA P-256 with SHA-256 (see [`ForeignSignatures`]), and clocks ([`UnixSeconds`] is the caller's).
 #![no_std]
 // Nothing here may panic on what came over a network or a line.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -53,7 +61,7 @@ mod time;
 
 pub use algorithm::SIGNATURES_MAX;
 pub use anchor::{AnchorFault, check_server_anchor};
-pub use device_chain::{ChainFault, check_device_chain};
+pub use device_chain::{ChainFault, ForeignSignatures, check_device_chain};
 pub use fault::{PathFault, UnixSeconds};
 pub use name::{NotAServerName, ServerName};
 pub use path::ISSUERS_MAX;

@@ -2,7 +2,8 @@
 
 use provision_csr::{PortableP256, PublicKey};
 use provision_path::{
-    AnchorFault, ChainFault, ISSUERS_MAX, PathFault, UnixSeconds, check_device_chain,
+    AnchorFault, ChainFault, ForeignSignatures, ISSUERS_MAX, PathFault, UnixSeconds,
+    check_device_chain,
 };
 use provision_testkit::pki::{
     self, Certified,
@@ -53,12 +54,121 @@ fn check(
     key: &PublicKey,
     now: u64,
 ) -> Result<(), ChainFault> {
-    check_device_chain::<PortableP256>(leaf, issuers, anchor, key, UnixSeconds(now))
+    check_device_chain::<PortableP256>(
+        leaf,
+        issuers,
+        anchor,
+        key,
+        UnixSeconds(now),
+        ForeignSignatures::Refused,
+    )
 }
 
 #[track_caller]
 fn refused(chain: &Chain, fault: PathFault) {
     assert_eq!(chain.check(), Err(ChainFault::Path(fault)));
+}
+
+/// A CA with a key that devices have no algorithm for.
+mod foreign {
+    use super::*;
+    use provision_testkit::pki::rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
+
+    struct Foreign {
+        root: Certified,
+        leaf: Certified,
+    }
+
+    impl Foreign {
+        fn of(root: CertificateParams, leaf: CertificateParams) -> Self {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+            let root = Certified::self_signed_with(key, root);
+            let leaf = root.issue(leaf);
+            Self { root, leaf }
+        }
+
+        fn check(&self, foreign: ForeignSignatures) -> Result<(), ChainFault> {
+            self.check_at(pki::now(), self.leaf.der(), foreign)
+        }
+
+        fn check_at(
+            &self,
+            now: u64,
+            leaf: &[u8],
+            foreign: ForeignSignatures,
+        ) -> Result<(), ChainFault> {
+            let key = self.leaf.public_key();
+            let (root, now) = (self.root.der(), UnixSeconds(now));
+            check_device_chain::<PortableP256>(leaf, &[], root, &key, now, foreign)
+        }
+    }
+
+    #[test]
+    fn is_refused_unless_it_is_said() {
+        let chain = Foreign::of(pki::root("Device Root"), pki::device("SN-0001"));
+        let refused = Err(ChainFault::Anchor(AnchorFault::NotP256));
+        assert_eq!(chain.check(ForeignSignatures::Refused), refused);
+        assert_eq!(chain.check(ForeignSignatures::Unchecked), Ok(()));
+    }
+
+    #[test]
+    fn all_but_its_signature_is_checked() {
+        let chain = Foreign::of(pki::root("Device Root"), pki::device("SN-0001"));
+        let mut bent = chain.leaf.der().to_vec();
+        *bent.last_mut().unwrap() ^= 1;
+        // That is what is not checked.
+        assert_eq!(chain.check_at(pki::now(), &bent, ForeignSignatures::Unchecked), Ok(()));
+
+        let later = pki::now() + 200 * 366 * 24 * 60 * 60;
+        let expired = chain.check_at(later, chain.leaf.der(), ForeignSignatures::Unchecked);
+        assert!(
+            matches!(expired, Err(ChainFault::Path(PathFault::Expired { certificate: 0, .. }))),
+            "{expired:?}"
+        );
+
+        let other = Foreign::of(pki::root("Device Root"), pki::device("SN-0001"));
+        let of_another = other.check_at(pki::now(), chain.leaf.der(), ForeignSignatures::Unchecked);
+        assert_eq!(of_another, Err(ChainFault::WrongKey));
+
+        let no_ca = Foreign::of(pki::device("Device Root"), pki::device("SN-0001"));
+        let fault = ChainFault::Anchor(AnchorFault::NotCa);
+        assert_eq!(no_ca.check(ForeignSignatures::Unchecked), Err(fault));
+
+        let server = Foreign::of(pki::root("Device Root"), pki::server(&["SN-0001"]));
+        let fault = ChainFault::Path(PathFault::WrongPurpose);
+        assert_eq!(server.check(ForeignSignatures::Unchecked), Err(fault));
+
+        let named_otherwise = Foreign {
+            root: Foreign::of(pki::root("Another Root"), pki::device("SN-0001")).root,
+            leaf: Foreign::of(pki::root("Device Root"), pki::device("SN-0001")).leaf,
+        };
+        let fault = ChainFault::BrokenLink { certificate: 0 };
+        assert_eq!(named_otherwise.check(ForeignSignatures::Unchecked), Err(fault));
+    }
+
+    /// An issuing CA on P-256 below such a root: what it signed is checked as ever.
+    #[test]
+    fn signatures_on_p256_are_checked_all_the_same() {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+        let root = Certified::self_signed_with(key, pki::root("Device Root"));
+        let issuer = root.issue(pki::device_issuer("Device Issuer"));
+        let leaf = issuer.issue(pki::device("SN-0001"));
+        let check = |leaf_der: &[u8]| {
+            check_device_chain::<PortableP256>(
+                leaf_der,
+                &[issuer.der()],
+                root.der(),
+                &leaf.public_key(),
+                UnixSeconds(pki::now()),
+                ForeignSignatures::Unchecked,
+            )
+        };
+        assert_eq!(check(leaf.der()), Ok(()));
+        let mut bent = leaf.der().to_vec();
+        *bent.last_mut().unwrap() ^= 1;
+        let fault = PathFault::BadSignature { certificate: 0 };
+        assert_eq!(check(&bent), Err(ChainFault::Path(fault)));
+    }
 }
 
 mod good {

@@ -48,6 +48,9 @@ pub struct Plan {
     pub endpoint: EndpointPlan,
     /// The station's clock, in seconds since 1970-01-01 UTC.
     pub time: u64,
+    /// The device is to store the chain without having checked the signatures in it by keys that are
+    /// not on P-256, which it cannot. Only for chains whose signatures were checked here.
+    pub foreign_signatures_unchecked: bool,
     /// Make the identity final after the proof.
     pub seal: bool,
     /// Timeouts.

@@ -36,7 +36,16 @@ impl Certified {
     /// If `params` cannot be encoded.
     #[must_use]
     pub fn self_signed(params: CertificateParams) -> Self {
-        let key = KeyPair::generate().expect("a P-256 key");
+        Self::self_signed_with(KeyPair::generate().expect("a P-256 key"), params)
+    }
+
+    /// Signed by its own key, which may be of any kind.
+    ///
+    /// # Panics
+    ///
+    /// If `params` cannot be encoded.
+    #[must_use]
+    pub fn self_signed_with(key: KeyPair, params: CertificateParams) -> Self {
         let der = params.self_signed(&key).expect("params that encode").der().to_vec();
         Self { params, key, der }
     }
@@ -97,7 +106,7 @@ impl Certified {
     ///
     /// # Panics
     ///
-    /// Never: keys made here are on P-256.
+    /// If the key is not on P-256.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey::from_sec1_slice(self.key.public_key_raw()).expect("a P-256 key")

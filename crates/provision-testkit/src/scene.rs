@@ -44,7 +44,15 @@ impl Scene {
     ///
     /// What the program or nginx said.
     pub fn open(program: impl Into<PathBuf>) -> io::Result<Self> {
-        let station = Station::with_ca(program)?;
+        Self::of(Station::with_ca(program)?)
+    }
+
+    /// Has a station with a CA make the server's certificate, and starts nginx with it.
+    ///
+    /// # Errors
+    ///
+    /// What the program or nginx said.
+    pub fn of(station: Station) -> io::Result<Self> {
         let ip = CLOUD.ip().to_string();
         let made = station.run(&["server-cert", "--ip", &ip, "--out", "server"])?;
         if made.code != 0 {

@@ -7,6 +7,9 @@ use crate::cbor::{Decoder, Encodable, Encoder, MessageFault, Sink};
 /// Most certificates in each list of a [`Delivery`].
 pub const LIST_MAX: usize = 4;
 
+/// What is not checked: signatures by keys that are not on P-256.
+const FOREIGN_SIGNATURES: u32 = 1;
+
 /// Where the device connects in the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint<'a> {
@@ -33,6 +36,9 @@ pub struct Delivery<'a> {
     pub endpoint: Endpoint<'a>,
     /// The station's clock, in seconds since 1970-01-01 UTC: the device's time is never before it.
     pub time: u64,
+    /// The device is to store the chain without having checked the signatures in it by CAs whose keys
+    /// are not on P-256, RSA for example: it has no algorithm for them. The station did check them.
+    pub foreign_signatures_unchecked: bool,
 }
 
 impl<'a> Delivery<'a> {
@@ -53,7 +59,7 @@ impl<'a> Delivery<'a> {
 
 impl Encodable for Delivery<'_> {
     fn encode_to<S: Sink>(&self, to: &mut Encoder<S>) {
-        to.map(6);
+        to.map(if self.foreign_signatures_unchecked { 7 } else { 6 });
         to.bytes_field(1, self.leaf);
         to.uint(2);
         write_list(to, &self.issuers);
@@ -70,6 +76,9 @@ impl Encodable for Delivery<'_> {
         }
         to.uint(6);
         to.long_uint(self.time);
+        if self.foreign_signatures_unchecked {
+            to.uint_field(7, FOREIGN_SIGNATURES);
+        }
     }
 }
 
@@ -83,9 +92,7 @@ fn write_list<S: Sink>(to: &mut Encoder<S>, list: &[&[u8]]) {
 
 /// All fields are there, none is unknown, and keys ascend: so there is one order.
 fn read<'a>(d: &mut Decoder<'a>) -> Option<Delivery<'a>> {
-    if d.map()? != 6 {
-        return None;
-    }
+    let fields = d.map()?;
     d.key(1)?;
     let leaf = d.bytes()?;
     d.key(2)?;
@@ -98,10 +105,27 @@ fn read<'a>(d: &mut Decoder<'a>) -> Option<Delivery<'a>> {
     let endpoint = read_endpoint(d)?;
     d.key(6)?;
     let time = d.long_uint()?;
-    if server_anchors.is_empty() {
+    let foreign_signatures_unchecked = match fields {
+        6 => false,
+        7 => {
+            d.key(7)?;
+            d.uint()? == FOREIGN_SIGNATURES
+        }
+        _ => return None,
+    };
+    // What else is not to be checked is not known yet.
+    if server_anchors.is_empty() || (fields == 7) != foreign_signatures_unchecked {
         return None;
     }
-    Some(Delivery { leaf, issuers, device_anchor, server_anchors, endpoint, time })
+    Some(Delivery {
+        leaf,
+        issuers,
+        device_anchor,
+        server_anchors,
+        endpoint,
+        time,
+        foreign_signatures_unchecked,
+    })
 }
 
 // Not inlined: it is called twice.

@@ -94,18 +94,21 @@ fn deliveries() -> impl Strategy<Value = Vec<u8>> {
         certificate(),
         proptest::collection::vec(certificate(), 1..=4),
         ("[a-z0-9.-]{1,60}", 1_u16.., proptest::option::of("[a-z0-9-]{1,32}")),
-        any::<u64>(),
+        any::<(u64, bool)>(),
     )
-        .prop_map(|(leaf, issuers, device_anchor, anchors, (host, port, alpn), time)| {
-            encode(&Delivery {
-                leaf: &leaf,
-                issuers: issuers.iter().map(Vec::as_slice).collect(),
-                device_anchor: &device_anchor,
-                server_anchors: anchors.iter().map(Vec::as_slice).collect(),
-                endpoint: Endpoint { host: &host, port, alpn: alpn.as_deref() },
-                time,
-            })
-        })
+        .prop_map(
+            |(leaf, issuers, device_anchor, anchors, (host, port, alpn), (time, unchecked))| {
+                encode(&Delivery {
+                    leaf: &leaf,
+                    issuers: issuers.iter().map(Vec::as_slice).collect(),
+                    device_anchor: &device_anchor,
+                    server_anchors: anchors.iter().map(Vec::as_slice).collect(),
+                    endpoint: Endpoint { host: &host, port, alpn: alpn.as_deref() },
+                    time,
+                    foreign_signatures_unchecked: unchecked,
+                })
+            },
+        )
 }
 
 proptest! {

@@ -146,6 +146,7 @@ fn delivery() {
         server_anchors: [&b"S"[..], b"T"].into_iter().collect(),
         endpoint: Endpoint { host: "10.0.2.100", port: 8883, alpn: Some("mqtt") },
         time: 1_800_000_000,
+        foreign_signatures_unchecked: false,
     };
     let golden = "a601414c\
                   02814149\
@@ -154,7 +155,17 @@ fn delivery() {
                   05a3016a31302e302e322e313030021922b303646d717474\
                   061a6b49d200";
     assert_eq!(bytes(&delivery), golden);
-    assert_eq!(Delivery::decode(&unhex(golden)), Ok(delivery));
+    assert_eq!(Delivery::decode(&unhex(golden)), Ok(delivery.clone()));
+
+    let unchecked = Delivery { foreign_signatures_unchecked: true, ..delivery };
+    let golden = golden.replacen("a6", "a7", 1) + "0701";
+    assert_eq!(bytes(&unchecked), golden);
+    assert_eq!(Delivery::decode(&unhex(&golden)), Ok(unchecked));
+    // Nothing else can be left unchecked, and no other field follows.
+    for other in ["0700", "0702", "07f5", "0801"] {
+        let bytes = unhex(&(golden[..golden.len() - 4].to_owned() + other));
+        assert!(Delivery::decode(&bytes).is_err(), "{other}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::key::P256;
 /// Longest frame, in bytes: larger ones mean fewer turns, and twice their length in RAM.
 pub const FRAME_LEN_MAX: usize = 600;
 /// Longest delivery, in bytes: certificates, anchors and endpoint take 2,000 to 2,500.
-pub const DELIVERY_LEN_MAX: usize = 2560;
+pub const DELIVERY_LEN_MAX: usize = 3072;
 
 /// The line's memory: for a `static`, not for the stack.
 pub struct Memory {

@@ -60,6 +60,7 @@ impl Crypto {
             server_anchors: Default::default(),
             endpoint: Endpoint { host: "cloud.example", port: 8883, alpn: Some("mqtt") },
             time: 1_800_000_000,
+            foreign_signatures_unchecked: false,
         };
         delivery.issuers.push(self.issuer.der()).expect("room for one");
         delivery.server_anchors.push(self.server_root.der()).expect("room for one");

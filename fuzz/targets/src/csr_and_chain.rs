@@ -3,8 +3,8 @@
 use provision_csr::der::Reader;
 use provision_csr::{PublicKey, Signature};
 use provision_path::{
-    ANCHORS_MAX, ISSUERS_MAX, ServerName, UnixSeconds, check_device_chain, check_server,
-    check_server_anchor,
+    ANCHORS_MAX, ForeignSignatures, ISSUERS_MAX, ServerName, UnixSeconds, check_device_chain,
+    check_server, check_server_anchor,
 };
 use provision_station::evidence::{Chain, Csr};
 
@@ -66,7 +66,11 @@ fn device_chain(leaf: &[u8], parts: &[&[u8]], now: UnixSeconds) {
         .and_then(|at| leaf.get(at + BEFORE_POINT.len()..)?.get(..PublicKey::LEN))
         .and_then(|point| PublicKey::from_sec1_slice(point).ok());
     let key = key.unwrap_or(PublicKey::from_sec1([0x04; 65]).expect("it begins with 04"));
-    if check_device_chain::<BelievesAll>(leaf, issuers, anchor, &key, now).is_ok() {
+    let check =
+        |foreign| check_device_chain::<BelievesAll>(leaf, issuers, anchor, &key, now, foreign);
+    let checked = check(ForeignSignatures::Refused);
+    assert!(checked.is_err() || check(ForeignSignatures::Unchecked).is_ok(), "less is checked");
+    if checked.is_ok() {
         assert!(issuers.len() <= ISSUERS_MAX);
         // What a device takes, the station that issued it can read.
         assert!(Reader::new(leaf).next().is_some_and(|element| element.encoded == leaf));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use provision_wire::DeviceSerial;
 
 use crate::ca::CaCommand;
@@ -123,6 +123,13 @@ pub(crate) struct Baud {
     pub baud: u32,
 }
 
+/// What a device may have no algorithm for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unchecked {
+    /// Signatures by a CA whose key is not on P-256, such as RSA or P-384.
+    CaSignatures,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Enroll {
     /// Serial ports with a device each, one after the other.
@@ -180,6 +187,11 @@ pub(crate) struct Enroll {
     /// Country in the certificate's subject, two letters.
     #[arg(long, value_name = "CC")]
     pub country: Option<String>,
+
+    /// Have the device store its chain without this check, which it has no algorithm for; the
+    /// station makes it instead. Everything else the device checks as always.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub unchecked_on_device: Option<Unchecked>,
 
     /// Leave the device open for another run instead of making its identity final.
     #[arg(long)]

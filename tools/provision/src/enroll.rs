@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use provision_csr::PortableP256;
+use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy};
 use provision_ledger::{Certificates as _, Ledger as _, SqliteLedger};
 use provision_path::ServerName;
 use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
-use provision_station::evidence::Policy;
+use provision_station::evidence::{Chain, Policy};
 use provision_station::exchange::Patience;
 use provision_station::{Enrollment, Input, Output, Plan};
 
 use crate::arguments::values;
-use crate::cli::Enroll;
+use crate::cli::{Enroll, Unchecked};
 use crate::fault::Fault;
 use crate::line::Line;
 use crate::report::Report;
@@ -122,6 +123,8 @@ impl Station {
                 .collect::<Result<_, _>>()?,
             endpoint,
             time: now_s,
+            foreign_signatures_unchecked: arguments.unchecked_on_device
+                == Some(Unchecked::CaSignatures),
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
@@ -162,7 +165,10 @@ impl Station {
                 }
                 Output::LookUpDevice { device } => Input::Known(self.ledger.live(&device)?),
                 Output::Issue(approved) => {
-                    Input::Issued(self.issuer.issue(&approved, &self.profile, system::now_s()?)?)
+                    let now_s = system::now_s()?;
+                    let chain = self.issuer.issue(&approved, &self.profile, now_s)?;
+                    check_signatures(&chain, now_s)?;
+                    Input::Issued(chain)
                 }
                 Output::Record(Record::Issued(chain)) => {
                     self.ledger.record_issued(&chain, system::now_s()?)?;
@@ -183,6 +189,23 @@ impl Station {
             enrollment.handle(input, line.now_ms());
         }
     }
+}
+
+/// A device may be told to take the chain's signatures on the station's word: here is what that
+/// word stands on.
+fn check_signatures(chain: &Chain, now_s: u64) -> Result<(), Fault> {
+    let request = VerifyRequest {
+        leaf: chain.leaf().to_vec(),
+        untrusted: chain.issuers().to_vec(),
+        anchors: vec![chain.anchor().to_vec()],
+        purpose: Purpose::Client,
+        name: None,
+        at_s: now_s,
+        crls: Vec::new(),
+        crl_scope: CrlScope::Leaf,
+    };
+    verify(&request)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use provision_ledger::{
 use provision_station::EnrollmentFault;
 use provision_station::evidence::{PolicyFault, ProofFault};
 use provision_station::exchange::NoAnswer;
-use provision_wire::Refusal;
+use provision_wire::{ChainCause, Refusal};
 use thiserror::Error;
 
 /// Why the tool did not do what it was asked.
@@ -406,6 +406,10 @@ fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
             }
             Refusal::VaultCorrupt | Refusal::VaultFailed => {
                 "its flash is at fault, or was not erased before the firmware was written"
+            }
+            Refusal::ChainBroken { cause: ChainCause::Algorithm, .. } => {
+                "the CA's key is not on P-256, so the device cannot check its signatures: \
+                 `--unchecked-on-device ca-signatures` has it store the chain on the station's word"
             }
             Refusal::WrongKey | Refusal::ChainBroken { .. } => {
                 "the CA's certificates do not fit together, or the station's clock is wrong; the \

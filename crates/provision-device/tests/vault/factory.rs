@@ -73,6 +73,7 @@ impl Factory {
             server_anchors: [self.root_der.as_slice()].into_iter().collect(),
             endpoint: Endpoint { host: cloud.host(), port: 8883, alpn: None },
             time: self.time,
+            foreign_signatures_unchecked: false,
         };
         let mut out = vec![0; 2048];
         let len = delivery.encode_into(&mut out).unwrap();

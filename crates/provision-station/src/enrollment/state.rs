@@ -517,6 +517,7 @@ fn encode_delivery(plan: &Plan, chain: &Chain) -> Option<Vec<u8>> {
             alpn: plan.endpoint.alpn.as_deref(),
         },
         time: plan.time,
+        foreign_signatures_unchecked: plan.foreign_signatures_unchecked,
     };
     // Certificates, names, and some bytes of CBOR around each.
     let certificates = chain.issuers().iter().chain(&plan.server_anchors).map(Vec::len);

@@ -93,6 +93,7 @@ impl<C: Crypto, I: Issuer, L: StationLedger> Factory<C, I, L> {
             server_anchors: vec![server_anchor],
             endpoint,
             time: NOW_S,
+            foreign_signatures_unchecked: false,
             seal: true,
             timing: Timing::default(),
         };

@@ -3,7 +3,7 @@
 use provision_csr::PublicKey;
 use provision_issuer::{Lifetime, Profile};
 use provision_ledger::Ledger;
-use provision_path::{UnixSeconds, check_device_chain};
+use provision_path::{ForeignSignatures, UnixSeconds, check_device_chain};
 use provision_station::Plan;
 use provision_station::evidence::{ApprovedCsr, Chain, Enrolled};
 use provision_wire::{Ask, CHALLENGE_LEN, Delivery, DeviceSerial, Header};
@@ -213,7 +213,8 @@ impl Witness {
         }
         let issuers: Vec<&[u8]> = chain.issuers().iter().map(Vec::as_slice).collect();
         let (leaf, anchor, key) = (chain.leaf(), chain.anchor(), chain.public_key());
-        check_device_chain::<C::Verify>(leaf, &issuers, anchor, key, UnixSeconds(now_s)).map_err(
+        let (now, foreign) = (UnixSeconds(now_s), ForeignSignatures::Refused);
+        check_device_chain::<C::Verify>(leaf, &issuers, anchor, key, now, foreign).map_err(
             |fault| Finding::new(Promise::L4, format!("the leaf is no device's: {fault}")),
         )?;
         self.issued.push(chain.clone());

@@ -88,6 +88,7 @@ impl Deliveries {
             server_anchors: Default::default(),
             endpoint: Endpoint { host: "10.0.2.100", port, alpn: None },
             time: (FROM + TO) / 2,
+            foreign_signatures_unchecked: false,
         };
         delivery.issuers.push(issuer).expect("room for one");
         delivery.server_anchors.push(&self.server_root_der).expect("room for one");

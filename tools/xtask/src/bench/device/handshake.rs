@@ -52,6 +52,7 @@ fn delivery(
         server_anchors,
         endpoint: Endpoint { host: HOST, port: 8883, alpn: None },
         time: pki::now(),
+        foreign_signatures_unchecked: false,
     };
     let mut out = [0; 2560];
     let len = delivery.encode_into(&mut out).while_doing("delivery")?;
