@@ -1,4 +1,4 @@
-//! The inputs that are kept, once more: what fuzzing found stays found, without a nightly compiler.
+//! The inputs that are kept, once more: what fuzzing found stays found, with any compiler.
 #![expect(clippy::print_stdout, reason = "the last seed named is the one that failed")]
 
 use std::fs;

@@ -16,7 +16,7 @@ use crate::needs::{
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
-use crate::{bench, firmware, simulate, sizes};
+use crate::{bench, firmware, fuzz, hack, real_boards, simulate, sizes};
 
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
@@ -51,6 +51,15 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     step("simulation");
     simulate::run(&simulate::CI)?;
+
+    step("real boards");
+    real_boards::run(None, real_boards::Options::default())?;
+
+    step("features");
+    hack::run()?;
+
+    step("fuzzing");
+    fuzz::run(&fuzz::CI)?;
 
     step("documentation");
     cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"])?;

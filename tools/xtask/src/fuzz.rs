@@ -10,11 +10,9 @@ use std::thread;
 
 use serde::Serialize;
 
-use crate::process::{Fault, While as _, find, root, run as run_program};
+use crate::needs::{self, CXX};
+use crate::process::{Fault, While as _, root, run as run_program};
 use crate::toolchain::host;
-
-/// The version that is installed where there is none.
-const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// How long one input may take before it counts as a hang: a thousand times what a usual one does.
 const INPUT_WITHIN_S: u32 = 10;
@@ -31,6 +29,9 @@ pub(crate) struct Options {
     /// Print one JSON object.
     pub(crate) json: bool,
 }
+
+/// What CI runs.
+pub(crate) const CI: Options = Options { seconds: 20, target: None, jobs: 2, json: false };
 
 /// What fuzzing one target came to.
 #[derive(Debug, Serialize)]
@@ -50,8 +51,7 @@ struct Campaign {
 /// `cargo xtask fuzz`
 pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let targets = targets(options.target.as_deref())?;
-    ensure_nightly()?;
-    ensure_cargo_fuzz()?;
+    needs::ensure(&[CXX])?;
     let programs = build(&targets)?;
     let campaigns = campaigns(&targets, &programs, options)?;
     if options.json {
@@ -92,44 +92,35 @@ fn targets(wanted: Option<&str>) -> Result<Vec<String>, Fault> {
     }
 }
 
-/// The compiler's coverage counters are not in stable releases.
-fn ensure_nightly() -> Result<(), Fault> {
-    let by_hand = "rustup toolchain install nightly --profile minimal";
-    let missing = |what: &str| Fault::new(format!("fuzzing needs a nightly compiler: {what}"));
-    if find("rustup").is_none() {
-        return Err(missing("rustup is not installed")
-            .hint("https://rustup.rs, then: ".to_owned() + by_hand));
-    }
-    match nightly("rustc").arg("--version").stderr(Stdio::null()).output() {
-        Ok(found) if found.status.success() => Ok(()),
-        _ => Err(missing("rustup has no toolchain `nightly`").hint(by_hand)),
-    }
-}
-
-fn ensure_cargo_fuzz() -> Result<(), Fault> {
-    if find("cargo-fuzz").is_some() {
-        return Ok(());
-    }
-    eprintln!("installing cargo-fuzz {CARGO_FUZZ_VERSION} (cargo install, about a minute)");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let version = ["--version", CARGO_FUZZ_VERSION];
-    run_program(
-        Command::new(cargo).args(["install", "--quiet", "--locked", "cargo-fuzz"]).args(version),
-    )
-}
-
 /// Builds the programs, and returns where they are.
+///
+/// As `cargo fuzz build --sanitizer none` does, whose layout and flags these are, but by the compiler in use: the
+/// sanitizers are what needs a nightly one, and memory errors they find are what code without `unsafe` has not.
 fn build(targets: &[String]) -> Result<PathBuf, Fault> {
-    eprintln!("building {} by cargo fuzz", targets.join(", "));
+    eprintln!("building {}", targets.join(", "));
     let host = host()?;
-    let mut cargo = nightly("cargo");
-    cargo.args(["fuzz", "build", "--target", &host, "--target-dir"]).arg(directory());
-    if let [only] = targets {
-        cargo.arg(only);
-    }
-    run_program(cargo.current_dir(root()))?;
+    let flags: Vec<String> = COVERAGE.iter().map(|flag| format!("{flag:?}")).collect();
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
+    // With a target, the flags are not for build scripts.
+    build.args(["--target", &host, "--target-dir"]).arg(directory());
+    build.arg("--config").arg(format!("target.{host}.rustflags=[{}]", flags.join(",")));
+    build.args(targets.iter().flat_map(|name| ["--bin", name]));
+    run_program(build.current_dir(root()))?;
     Ok(directory().join(host).join("release"))
 }
+
+/// What libFuzzer reads off a program while it runs: the edges it took, and what was compared with what.
+const COVERAGE: [&str; 7] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Ccodegen-units=1",
+    "--cfg=fuzzing",
+];
 
 fn campaigns(
     targets: &[String],
@@ -170,8 +161,6 @@ fn campaign(target: &str, programs: &Path, seconds: u32) -> Result<Campaign, Fau
         .arg(format!("-timeout={INPUT_WITHIN_S}"))
         .arg(format!("-artifact_prefix={}/", found.display()))
         .arg("-print_final_stats=1")
-        // As `cargo fuzz run` has it.
-        .env("ASAN_OPTIONS", "detect_odr_violation=0")
         .stdin(Stdio::null())
         .output()
         .while_doing(target)?;
@@ -228,17 +217,6 @@ fn print(campaigns: &BTreeMap<String, Campaign>) {
             campaign.corpus,
         );
     }
-}
-
-/// A program of the nightly toolchain.
-fn nightly(program: &str) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", program]);
-    // What the cargo that runs this has set is of another toolchain.
-    for of_the_other in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTC", "RUSTDOC"] {
-        command.env_remove(of_the_other);
-    }
-    command
 }
 
 /// Programs, what was learnt, and what was found.

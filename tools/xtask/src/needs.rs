@@ -24,6 +24,9 @@ pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutl
 pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default-jre-headless"] };
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
 
+/// Compiles libFuzzer.
+pub(crate) const CXX: Need = Need { program: "c++", packages: &["g++"] };
+
 /// Compiles the assembler's C.
 pub(crate) const ARM_GCC: Need = Need {
     program: "arm-none-eabi-gcc",
