@@ -102,7 +102,11 @@ fn under_the_rsa_ca_of_an_openssl_script() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
-    let import = ["ca", "import", "--certificate", "ca.crt", "--key", "ca.key"];
+    let import = [
+        &["ca", "import", "--certificate", "ca.crt", "--key", "ca.key"][..],
+        &["--insecure-plaintext-keys"],
+    ]
+    .concat();
     let imported = station.run(&import).unwrap();
     assert_eq!(imported.code, 0, "{imported:?}");
 
