@@ -28,6 +28,7 @@
 
 extern crate alloc;
 
+#[cfg(feature = "factory")]
 pub mod ca;
 pub mod cli;
 pub mod crypto;
@@ -37,6 +38,7 @@ pub mod flash;
 pub mod hostile_server;
 #[cfg(unix)]
 pub mod impostor;
+#[cfg(feature = "factory")]
 pub mod memory_ledger;
 pub mod pki;
 pub mod planted;
@@ -49,10 +51,12 @@ pub mod random;
 pub mod scene;
 #[cfg(unix)]
 pub mod servers;
+#[cfg(feature = "factory")]
 pub mod simulation;
 #[cfg(unix)]
 pub mod tap;
 pub mod tcp;
+#[cfg(feature = "factory")]
 pub mod toy;
 pub mod toy_p256;
 pub mod vault_image;

@@ -5,6 +5,7 @@ use core::fmt;
 use provision_csr::Entropy;
 use provision_device::{Stage, Vault, VaultFault};
 
+#[cfg(feature = "factory")]
 use crate::simulation::Promise;
 
 /// Which bug.
@@ -91,6 +92,7 @@ impl Bug {
     }
 
     /// Promises it may be seen to break.
+    #[cfg(feature = "factory")]
     #[must_use]
     pub const fn breaks(self) -> &'static [Promise] {
         use Promise::{D2, D3, D4, L1, L2, L3, L4, L5};

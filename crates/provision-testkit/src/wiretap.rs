@@ -67,8 +67,10 @@ pub(crate) mod kind {
     pub(crate) const KEY: u8 = 2;
     pub(crate) const CSR: u8 = 3;
     pub(crate) const CHUNK: u8 = 4;
+    #[cfg(feature = "factory")]
     pub(crate) const PUT: u8 = 5;
     pub(crate) const COMMITTED: u8 = 6;
+    #[cfg(feature = "factory")]
     pub(crate) const PROVE: u8 = 7;
     pub(crate) const PROOF: u8 = 7;
     pub(crate) const SEALED: u8 = 8;

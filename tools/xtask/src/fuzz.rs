@@ -112,13 +112,12 @@ fn build(targets: &[String]) -> Result<PathBuf, Fault> {
 }
 
 /// What libFuzzer reads off a program while it runs: the edges it took, and what was compared with what.
-const COVERAGE: [&str; 7] = [
+const COVERAGE: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Ccodegen-units=1",
     "--cfg=fuzzing",
 ];
 
