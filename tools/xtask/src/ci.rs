@@ -16,7 +16,7 @@ use crate::needs::{
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
-use crate::{bench, firmware, fuzz, hack, real_boards, simulate, sizes};
+use crate::{bench, firmware, fuzz, hack, pkilint, real_boards, simulate, sizes};
 
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
@@ -67,6 +67,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     step("tests");
     let program = built_program().while_doing("building the CLI")?;
     found.push(("PROVISION_PROGRAM".into(), program));
+    found.push(("PROVISION_PKILINT".into(), pkilint::ensure()?));
     if find("cargo-nextest").is_some() {
         cargo_with(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], &found)
     } else {

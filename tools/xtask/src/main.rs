@@ -24,6 +24,7 @@ mod firmware;
 mod fuzz;
 mod hack;
 mod needs;
+mod pkilint;
 mod process;
 mod real_boards;
 mod simulate;

@@ -24,6 +24,9 @@ pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutl
 pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default-jre-headless"] };
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
 
+/// Runs pkilint, from a virtual environment.
+pub(crate) const PYTHON: Need = Need { program: "python3", packages: &["python3", "python3-venv"] };
+
 /// Compiles libFuzzer.
 pub(crate) const CXX: Need = Need { program: "c++", packages: &["g++"] };
 

@@ -6,7 +6,7 @@ use crate::station::{Station, events};
 use crate::tools::{openssl, openssl_refuses, tool};
 
 /// A station with a key and a CSR made by openssl.
-fn with_csr() -> Station {
+pub(crate) fn with_csr() -> Station {
     let station = Station::new();
     let key = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     openssl(station.path(), &[&key[..], &["-out", "host.key"]].concat());
