@@ -1,7 +1,8 @@
 //! Key and certificates in one file under a password (PKCS#12, RFC 7292): what browsers, Windows
 //! and Java take.
 
-use der::Encode as _;
+use der::asn1::AnyRef;
+use der::{Decode as _, Encode as _, SliceReader, Tag, Tagged as _};
 use p12_keystore::{
     Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12ImportPolicy,
     PrivateKeyChain,
@@ -86,6 +87,9 @@ pub fn make_trust_store(
 ///
 /// [`Pkcs12Error::WrongPassword`], or what else is wrong with it.
 pub fn open(der: &[u8], password: &Passphrase) -> Result<Contents, Pkcs12Error> {
+    if let Some(rounds) = most_rounds(der, DEPTH_MAX).filter(|rounds| *rounds > ROUNDS_MAX) {
+        return Err(Pkcs12Error::TooCostly { rounds });
+    }
     let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
     let store = KeyStore::from_pkcs12(der, &text, Pkcs12ImportPolicy::Relaxed).map_err(
         |error| match error {
@@ -132,6 +136,31 @@ fn write(
     writer.write().map_err(library)
 }
 
+/// The most rounds that any part of it asks for. The library would do them all, however many a stranger wrote there.
+///
+/// They stand behind a salt, in whatever is encrypted and in the MAC (RFC 8018 appendix A.2, RFC 7292 section 4 and
+/// appendix C): an integer right behind octets, at any depth, in octets that hold DER too.
+fn most_rounds(der: &[u8], depth_left: usize) -> Option<u64> {
+    let mut most = None;
+    let mut behind_octets = false;
+    let mut reader = SliceReader::new(der).ok()?;
+    while let Ok(element) = AnyRef::decode(&mut reader) {
+        let tag = element.tag();
+        if tag == Tag::Integer && behind_octets {
+            let rounds = element
+                .value()
+                .iter()
+                .try_fold(0_u64, |sum, byte| Some(sum.checked_mul(256)? + u64::from(*byte)));
+            most = most.max(Some(rounds.unwrap_or(u64::MAX)));
+        }
+        behind_octets = tag == Tag::OctetString;
+        if (tag.is_constructed() || behind_octets) && depth_left > 0 {
+            most = most.max(most_rounds(element.value(), depth_left - 1));
+        }
+    }
+    most
+}
+
 fn library(error: p12_keystore::error::Error) -> Pkcs12Error {
     Pkcs12Error::Library(error.to_string())
 }
@@ -148,6 +177,12 @@ pub enum Pkcs12Error {
     /// The password is another, or the file was changed.
     #[error("the password does not open it")]
     WrongPassword,
+    /// To open it takes too long; not worth it for a file that may come from anybody.
+    #[error("it asks for {rounds} rounds of its key derivation (at most {ROUNDS_MAX} here)")]
+    TooCostly {
+        /// How many.
+        rounds: u64,
+    },
     /// The key in it cannot be used here.
     #[error(transparent)]
     Key(#[from] KeyFault),
@@ -161,3 +196,7 @@ pub enum Pkcs12Error {
 
 /// What Java writes today, and OpenSSL reads in a moment.
 const ROUNDS: u32 = 10_000;
+/// Java's own limit is five million; OWASP asks for 600,000.
+const ROUNDS_MAX: u64 = 2_000_000;
+/// A key stands twelve deep.
+const DEPTH_MAX: usize = 32;

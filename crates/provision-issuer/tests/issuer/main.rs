@@ -4,6 +4,7 @@
 
 mod ca;
 mod device;
+mod mutations;
 mod open;
 mod server;
 mod support;
