@@ -185,7 +185,7 @@ fn init(arguments: &CaInit, report: &mut Report) -> Result<(), Fault> {
     if [arguments.key_type, server_key].iter().any(|kind| *kind != KeyType::P256) {
         report.note(
             "note: devices can check signatures by P-256 alone; of another CA they refuse the \
-             chain",
+             chain, unless they are told by `--unchecked-on-device ca-signatures`",
         )?;
     }
     tell_made(&made, !arguments.insecure_plaintext_keys, report)
