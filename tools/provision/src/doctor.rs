@@ -128,7 +128,7 @@ pub(crate) struct Doctor {
     pub timeout: u32,
 
     /// List the causes that can be found.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with = "endpoint")]
     pub causes: bool,
 }
 
@@ -286,7 +286,11 @@ impl<'a> Case<'a> {
         let unanswered = !matches!(visit.said, Ok(_) | Err(Broken::Alert(_) | Broken::Tls(_)));
         if let Some(second) = second.filter(|_| visit.handshake_done && unanswered) {
             let again = self.visit(&[visit.address], second)?;
-            if again.said.is_ok() {
+            let fits = match second {
+                Speak::Mqtt => matches!(again.said, Ok(Answer::Mqtt(_))),
+                _ => matches!(again.said, Ok(Answer::Http(_))),
+            };
+            if fits {
                 visit = again;
             }
         }

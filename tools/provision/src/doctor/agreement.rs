@@ -107,15 +107,6 @@ fn nothing_in_common(choice: &Choice, offer: &Offer) -> Option<Diagnosis> {
             format!("the server speaks {version} at best; we offer {}", ours(offer)),
         ));
     }
-    if !provider.cipher_suites.iter().any(|known| known.suite() == suite) {
-        return Some(Diagnosis::new(
-            Cause::NoCommonCipher,
-            format!(
-                "of all cipher suites the server takes {} ({version}), which we do not",
-                suite_name(suite)
-            ),
-        ));
-    }
     let group = choice.group.filter(|group| {
         !provider.kx_groups.iter().any(|known| known.name() == NamedGroup::from(*group))
     });
@@ -125,6 +116,15 @@ fn nothing_in_common(choice: &Choice, offer: &Offer) -> Option<Diagnosis> {
             format!(
                 "of all key exchange groups the server takes {} ({version}), which we do not",
                 group_name(group)
+            ),
+        ));
+    }
+    if !provider.cipher_suites.iter().any(|known| known.suite() == suite) {
+        return Some(Diagnosis::new(
+            Cause::NoCommonCipher,
+            format!(
+                "of all cipher suites the server takes {} ({version}), which we do not",
+                suite_name(suite)
             ),
         ));
     }

@@ -168,7 +168,12 @@ fn mqtt(session: &mut Session, question: &Question) -> Result<Answer, Broken> {
             Ok(Answer::Mqtt(code))
         }
         None if data.is_empty() => Err(Broken::Closed),
-        None => Ok(Answer::Other(data.len())),
+        None => {
+            // Web servers have something to say to this as well.
+            while data.len() < ANSWER_LEN_MAX && matches!(session.receive(&mut data), Ok(true)) {}
+            let answer = HttpAnswer::parse(&data);
+            Ok(answer.map_or(Answer::Other(data.len()), Answer::Http))
+        }
     }
 }
 

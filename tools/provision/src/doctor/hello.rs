@@ -9,6 +9,7 @@ use std::io::{Read as _, Write as _};
 use provision_issuer::ServerName;
 use rustls::{CipherSuite, NamedGroup, SignatureScheme};
 
+use super::handshake::Offer;
 use super::socket::Socket;
 
 /// What the server would have chosen. What it did not come to say is not there.
@@ -183,12 +184,16 @@ fn client_hello(name: &ServerName, alpn: &[String]) -> Vec<u8> {
     body.extend([0x5a; 32]);
     body.extend(prefixed8(vec![0xa5; 32]));
     // All that were ever registered for a key exchange with a certificate, with RSA and DH.
-    let suites: Vec<u16> = [0x1301..=0x1305, 0xc001..=0xc03c, 0xc050..=0xc0af, 0xcca8..=0xccaa]
+    // What we offer ourselves stands first: a server that follows the client's order shows what
+    // else is missing.
+    let ours = Offer::provider().cipher_suites;
+    let ours = ours.into_iter().map(|known| u16::from(known.suite()));
+    let all = [0x1301..=0x1305, 0xc001..=0xc03c, 0xc050..=0xc0af, 0xcca8..=0xccaa]
         .into_iter()
         .chain([0x0001..=0x001a, 0x002f..=0x0046, 0x0067..=0x006d, 0x0084..=0x0089])
         .chain([0x0096..=0x00a7, 0x00ba..=0x00c5])
-        .flatten()
-        .collect();
+        .flatten();
+    let suites: Vec<u16> = ours.chain(all).collect();
     body.extend(prefixed16(words(&suites)));
     // No compression.
     body.extend([1, 0]);
@@ -220,9 +225,16 @@ pub(crate) fn version_name(version: u16) -> String {
     }
 }
 
-/// As IANA's registry has it.
+/// As IANA's registry has it, if it occurs at all; else its number.
 pub(crate) fn suite_name(suite: CipherSuite) -> String {
-    format!("{suite:?}").replace("TLS13_", "TLS_")
+    let number = u16::from(suite);
+    if let Some((_, name)) = OLD_SUITES.iter().find(|(known, _)| *known == number) {
+        return (*name).to_owned();
+    }
+    match suite {
+        CipherSuite::Unknown(_) => format!("cipher suite {number:#06x}"),
+        known => format!("{known:?}").replace("TLS13_", "TLS_"),
+    }
 }
 
 /// As IANA's registry has it.
@@ -275,6 +287,40 @@ const SCHEMES: &[u16] = &[
     0x081b, 0x081c, 0x0401, 0x0501, 0x0601, 0x0301, 0x0303, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202,
     0x0904, 0x0905, 0x0906,
 ];
+/// Those of before that servers are still found with.
+const OLD_SUITES: &[(u16, &str)] = &[
+    (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
+    (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
+    (0x000a, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x0016, "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
+    (0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x003d, "TLS_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x006b, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x009c, "TLS_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009d, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
+    (0x009e, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009f, "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"),
+    (0x1304, "TLS_AES_128_CCM_SHA256"),
+    (0x1305, "TLS_AES_128_CCM_8_SHA256"),
+    (0xc008, "TLS_ECDHE_ECDSA_WITH_3DES_EDE_CBC_SHA"),
+    (0xc009, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"),
+    (0xc00a, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"),
+    (0xc012, "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0xc013, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0xc014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0xc023, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256"),
+    (0xc024, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"),
+    (0xc027, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0xc028, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
+    (0xc09c, "TLS_RSA_WITH_AES_128_CCM"),
+    (0xc0ac, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM"),
+    (0xc0ae, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8"),
+];
 const ANSWER_LEN_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -308,6 +354,7 @@ mod tests {
         assert_eq!(version_name(0x0302), "TLS 1.1");
         assert_eq!(suite_name(CipherSuite::TLS13_AES_128_GCM_SHA256), "TLS_AES_128_GCM_SHA256");
         assert_eq!(suite_name(CipherSuite::from(0x2f)), "TLS_RSA_WITH_AES_128_CBC_SHA");
+        assert_eq!(suite_name(CipherSuite::from(0x1234)), "cipher suite 0x1234");
         assert_eq!(group_name(0x1e), "X448");
     }
 }
