@@ -3,6 +3,7 @@
 //! Servers, keys, certificates and CRLs are real; [`rows`] is the table.
 
 mod material;
+mod page;
 mod rows;
 mod server;
 

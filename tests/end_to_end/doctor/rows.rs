@@ -31,7 +31,7 @@ use Serve::{At, Full, Mosquitto, Nginx, Nobody, Openssl, OpensslSays, PlainNginx
 
 /// The server that is as it should be, and we with our certificate.
 const GOOD_NGINX: Serve = Nginx(
-    "ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
+    "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
      ssl_client_certificate ca/device-ca-bundle.crt; ssl_verify_client on; return 200 hello;",
 );
 const GOOD_MOSQUITTO: Serve = Mosquitto(
@@ -562,7 +562,7 @@ pub(super) const CLIENT: &[Row] = &[
 ];
 
 const NGINX_WITH_CRL: Serve = Nginx(
-    "ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
+    "ssl_protocols TLSv1.3; ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
      ssl_client_certificate ca/device-ca-bundle.crt; ssl_crl crl/all.crl; ssl_verify_client on; \
      return 200 hello;",
 );

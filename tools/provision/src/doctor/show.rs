@@ -39,7 +39,7 @@ impl Show<'_> {
         self.step(
             "connect",
             "connected",
-            &format!("{endpoint}: {address}, in {ms:.1} ms"),
+            &format!("{endpoint} at {address}, in {ms:.1} ms"),
             json!({ "endpoint": endpoint.to_string(), "address": address.to_string(),
                     "ms": (ms * 10.0).round() / 10.0 }),
         )
