@@ -355,6 +355,13 @@ pub(super) const SERVER: &[Row] = &[
         "ended on 2021-01-01T00:00:00Z",
     ),
     row(
+        "expired, and another name as well",
+        Openssl("-cert expired.crt -key expired.key"),
+        "--ca ca/server-root.crt --name www.acme.com",
+        ("server-expired", 18),
+        "\"cause\":\"server-wrong-name\"",
+    ),
+    row(
         "not yet valid, and no clock to compare",
         Openssl("-cert early.crt -key early.key -rev"),
         TRUST,
@@ -438,6 +445,16 @@ pub(super) const CLIENT: &[Row] = &[
     row(
         "none, mosquitto",
         GOOD_MOSQUITTO,
+        TRUST,
+        ("client-missing", 21),
+        "certificate_required (116)",
+    ),
+    row(
+        "none, openssl with TLS 1.3 and no tickets",
+        Openssl(
+            "-cert server/server.crt -key server/server.key -tls1_3 -num_tickets 0 \
+             -CAfile ca/device-ca-bundle.crt -Verify 2 -verify_return_error",
+        ),
         TRUST,
         ("client-missing", 21),
         "certificate_required (116)",
@@ -634,6 +651,13 @@ pub(super) const ANSWERS: &[Row] = &[
         "--ca ca/server-root.crt --speak mqtt",
         ("mqtt-refused", 21),
         "CONNACK 3",
+    ),
+    row(
+        "openssl that says nothing, and sends no tickets either",
+        Openssl("-cert server/server.crt -key server/server.key -tls1_3 -num_tickets 0 -quiet"),
+        "--ca ca/server-root.crt --speak tls",
+        ("no-answer", 21),
+        "It is not known whether it took us",
     ),
     row(
         "openssl that says nothing",

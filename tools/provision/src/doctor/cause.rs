@@ -97,7 +97,7 @@ causes! {
     NameUnrecognized, "name-unrecognized", NOTHING_IN_COMMON, "The server has no site of the name we ask for (SNI).",
         "`--name` says which site is meant; nginx: `server_name`, and `ssl_reject_handshake`";
     HandshakeRefused, "handshake-refused", NOTHING_IN_COMMON, "The server refuses the handshake, and does not say why.",
-        "the server's log says more (nginx: `error_log … info;`)";
+        "the server's log says more (nginx: `error_log … info;`); a server of many sites wants one of their names (`--name`)";
 
     ServerUnknownIssuer, "server-unknown-issuer", NOT_BELIEVED, "The server's certificate was issued by a CA that is not trusted.",
         "give the CA that issued it with `--ca` (a server of `provision`: ca/server-root.crt), or the server a certificate of the CA that clients trust";

@@ -347,6 +347,14 @@ mod tests {
         for cut in 0..data.len() {
             assert_eq!(first_of(&data[..cut]), First::Nothing, "{cut}");
         }
+        // Whatever a byte is turned into, something is made of it.
+        for at in 0..data.len() {
+            for byte in 0..=255 {
+                let mut bent = data.clone();
+                bent[at] = byte;
+                let _ = (first_of(&bent), is_complete(&bent));
+            }
+        }
     }
 
     #[test]
