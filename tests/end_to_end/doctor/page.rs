@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use provision_testkit::cli::{Station, built_program};
 use serde_json::Value;
 
 use super::doctor;
@@ -17,10 +18,10 @@ fn page() -> PathBuf {
 
 #[test]
 fn the_pages_causes_are_the_programs() {
-    let material = Material::new();
+    let station = Station::empty(built_program().unwrap()).unwrap();
     let text = fs::read_to_string(page()).unwrap();
     let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
-    let ran = material.station.run(&["doctor", "--causes", "--json"]).unwrap();
+    let ran = station.run(&["doctor", "--causes", "--json"]).unwrap();
     let causes: Vec<Value> =
         ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), causes.len());

@@ -27,7 +27,9 @@ const fn row(
     Row { setup, serve, with, cause, exit_code, says }
 }
 
-use Serve::{At, Full, Mosquitto, Nginx, Nobody, Openssl, OpensslSays, PlainNginx, Says, WrongKey};
+use Serve::{
+    At, Full, HangsUp, Mosquitto, Nginx, Nobody, Openssl, OpensslSays, PlainNginx, Says, WrongKey,
+};
 
 /// The server that is as it should be, and we with our certificate.
 const GOOD_NGINX: Serve = Nginx(
@@ -43,6 +45,7 @@ const GOOD_OPENSSL: Serve = Openssl(
     "-cert server/server.crt -key server/server.key -CAfile ca/device-ca-bundle.crt \
      -Verify 2 -verify_return_error",
 );
+const HANGS_UP: Serve = HangsUp("server/server.crt", "server/server.key", "ca/device-root.crt");
 const TRUST: &str = "--ca ca/server-root.crt";
 const ALICE: &str = "--ca ca/server-root.crt --cert alice/client.crt --key alice/client.key";
 const OK: (&str, i32) = ("ok", 0);
@@ -468,6 +471,14 @@ pub(super) const CLIENT: &[Row] = &[
         ("client-missing", 21),
         "handshake_failure (40)",
     ),
+    row("none, and the server hangs up", HANGS_UP, TRUST, ("client-missing", 21), "hangs up"),
+    row(
+        "expired, rustls",
+        HANGS_UP,
+        "--ca ca/server-root.crt --cert client-expired.crt --key client-expired.key",
+        ("client-expired", 21),
+        "certificate_expired (45)",
+    ),
     row(
         "expired, nginx",
         GOOD_NGINX,
@@ -632,6 +643,13 @@ pub(super) const ANSWERS: &[Row] = &[
             "ssl_certificate server/server.crt; ssl_certificate_key server/server.key; return 444;",
         ),
         TRUST,
+        ("closed-without-answer", 21),
+        "hangs up without an answer",
+    ),
+    row(
+        "a server that takes our certificate and hangs up",
+        HANGS_UP,
+        "--ca ca/server-root.crt --cert alice-and-issuing.crt --key alice/client.key",
         ("closed-without-answer", 21),
         "hangs up without an answer",
     ),

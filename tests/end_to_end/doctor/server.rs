@@ -12,9 +12,11 @@ use std::thread;
 use std::time::Instant;
 
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, ServerConnection, WantsVerifier};
 
 use super::material::{der_of, key_der_of};
 
@@ -42,6 +44,9 @@ pub(super) enum Serve {
     Full,
     /// rustls with the certificate of the first name and the key of the second.
     WrongKey(&'static str, &'static str),
+    /// rustls with a certificate and its key, which asks for a client certificate by the CA of the
+    /// third, takes the handshake of anybody, and closes the socket without an alert.
+    HangsUp(&'static str, &'static str, &'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +86,31 @@ impl Serve {
             Self::Mosquitto(lines) => mosquitto(dir, address, lines),
             Self::Says(bytes, then) => says(bytes, then),
             Self::Full => full(),
-            Self::WrongKey(certificate, key) => wrong_key(dir, certificate, key),
+            Self::WrongKey(certificate, key) => {
+                let builder = rustls_builder().with_no_client_auth();
+                let config = builder.with_cert_resolver(pair(dir, certificate, key));
+                rustls(config, |stream| {
+                    let _ = stream.read(&mut [0; 1024]);
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                })
+            }
+            Self::HangsUp(certificate, key, ca) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(der_of(&dir.join(ca)).into()).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
+                let verifier = verifier.allow_unauthenticated().build().unwrap();
+                let builder = rustls_builder().with_client_cert_verifier(verifier);
+                let mut config = builder.with_cert_resolver(pair(dir, certificate, key));
+                config.send_tls13_tickets = 0;
+                rustls(config, |stream| {
+                    while stream.conn.is_handshaking() {
+                        if stream.conn.complete_io(stream.sock).is_err() {
+                            break;
+                        }
+                    }
+                })
+            }
         }
     }
 }
@@ -261,25 +290,34 @@ impl ResolvesServerCert for Always {
     }
 }
 
-fn wrong_key(dir: &Path, certificate: &str, key: &str) -> Server {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn rustls_builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap()
+}
+
+/// A certificate and a key, of one pair or not.
+fn pair(dir: &Path, certificate: &str, key: &str) -> Arc<Always> {
     let key = PrivateKeyDer::Pkcs8(key_der_of(&dir.join(key)).into());
-    let signer = provider.key_provider.load_private_key(key).unwrap();
-    let pair = CertifiedKey::new(vec![der_of(&dir.join(certificate)).into()], signer);
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Always(Arc::new(pair))));
+    let signer = provider().key_provider.load_private_key(key).unwrap();
+    let chain = vec![der_of(&dir.join(certificate)).into()];
+    Arc::new(Always(Arc::new(CertifiedKey::new(chain, signer))))
+}
+
+/// Handles one connection after the other; ends with the test, which is a process.
+fn rustls(
+    config: ServerConfig,
+    handle: impl Fn(&mut rustls::Stream<'_, ServerConnection, TcpStream>) + Send + 'static,
+) -> Server {
     let config = Arc::new(config);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut socket in listener.incoming().map_while(Result::ok) {
-            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = rustls::Stream::new(&mut connection, &mut socket);
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            handle(&mut rustls::Stream::new(&mut connection, &mut socket));
         }
     });
     Server::at(address)
