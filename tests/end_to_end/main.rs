@@ -6,6 +6,8 @@ mod constant_time;
 mod defmt;
 mod device_refusals;
 #[cfg(unix)]
+mod doctor;
+#[cfg(unix)]
 mod emulated;
 #[cfg(unix)]
 mod emulated_embassy;

@@ -25,7 +25,7 @@ use crate::private_key::PrivateKey;
 use crate::request::CertificateRequest;
 use crate::subject::Subject;
 use crate::validity::{Moment, Validity};
-use crate::verify::purpose_name;
+use crate::verify::{names_of, purpose_name};
 
 /// Facts with names, in the order in which people want to read them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -133,6 +133,8 @@ pub struct CertificateValues {
     pub public_key: Vec<u8>,
     /// The common name in its subject.
     pub common_name: Option<String>,
+    /// The host names and addresses in its subjectAltName.
+    pub names: Vec<String>,
 }
 
 impl CertificateValues {
@@ -155,6 +157,7 @@ impl CertificateValues {
             issuer: name_text(tbs.issuer()),
             public_key: tbs.subject_public_key_info().to_der()?,
             common_name: common_name.map(|name| name.value().into_owned()),
+            names: names_of(tbs).iter().map(ToString::to_string).collect(),
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::convert::Convert;
 use crate::crl::Crl;
 use crate::csr::Csr;
 use crate::dhparam::Dhparam;
+use crate::doctor::Doctor;
 use crate::fullchain::Fullchain;
 use crate::host_cert::{ClientCert, ServerCert};
 use crate::inspect::Inspect;
@@ -34,7 +35,10 @@ Exit codes:
   10 no answer from the device  16  the port cannot be used
   11 refused by the device      17  the device broke the protocol
   12 possession or stored identity not proven
-                                18  a certificate is not to be believed, ends, or does not match";
+  18 a certificate is not to be believed, ends, or does not match
+  19 no connection, or no TLS on it (`doctor`)
+  20 nothing in common with the server (`doctor`)
+  21 the server does not take us (`doctor`)";
 
 /// Gives every device on the line an identity: its key is made on the device and never leaves it;
 /// its CSR comes over the serial port, is proven and signed; certificate, trust anchors and
@@ -71,6 +75,8 @@ pub(crate) enum Command {
     Csr(Csr),
     /// Say whether a certificate is to be believed, and if not, which one is at fault.
     Verify(Verify),
+    /// Say whether a TLS server takes us, and if not, why.
+    Doctor(Doctor),
     /// Show what is in a file: certificate, CSR, CRL, key, PKCS#12, PKCS#7.
     Inspect(Inspect),
     /// Say whether certificates are good for so many days more.

@@ -17,6 +17,8 @@ use provision_station::exchange::NoAnswer;
 use provision_wire::{ChainCause, Refusal};
 use thiserror::Error;
 
+use crate::doctor::Diagnosis;
+
 /// Why the tool did not do what it was asked.
 #[derive(Debug, Error)]
 pub(crate) enum Fault {
@@ -100,6 +102,9 @@ pub(crate) enum Fault {
     /// A certificate is not to be believed.
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    /// A server does not take us, or should not be taken.
+    #[error(transparent)]
+    Diagnosis(#[from] Diagnosis),
     /// A certificate ends too soon.
     #[error("{subject} ends on {not_after}, within {days} days")]
     Ends {
@@ -246,6 +251,7 @@ impl Fault {
             Self::RevokedDevice { .. } => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
             Self::PortOpen { .. } | Self::PortFailed { .. } | Self::PortList(_) => 16,
+            Self::Diagnosis(diagnosis) => diagnosis.cause.exit_code(),
             Self::Some { exit_code, .. } => *exit_code,
             Self::Read { .. }
             | Self::Write { .. }
@@ -267,6 +273,9 @@ impl Fault {
 
     /// One word for programs.
     pub(crate) const fn name(&self) -> &'static str {
+        if let Self::Diagnosis(diagnosis) = self {
+            return diagnosis.cause.code();
+        }
         match self.exit_code() {
             2 => "usage",
             10 => "no-answer",
@@ -335,6 +344,7 @@ impl Fault {
                 "`provision inspect` shows what a file holds; a wrong passphrase shows here too"
             }
             Self::Verify(_) => "`provision inspect` shows what each certificate says",
+            Self::Diagnosis(diagnosis) => diagnosis.cause.next_step(),
             Self::Ends { .. } => "make a new one in time; the old one is good until then",
             Self::Mismatch { .. } => {
                 "somewhere a file was replaced and its partner was not; the public keys are \

@@ -6,6 +6,7 @@
 //!   ask        one question by hand
 //!   ca, host_cert, sign, csr, revoke, crl        the CA; each has its arguments beside it
 //!   verify, inspect, check_end, matching         what is this, and is it good?
+//!   doctor          does a server take us, and if not, why?
 //!   key, convert, fullchain, p12, dhparam        files put into another form
 //!   ledger, ports   what is around it
 //!   arguments   groups of arguments that several commands have
@@ -26,6 +27,7 @@ mod convert;
 mod crl;
 mod csr;
 mod dhparam;
+mod doctor;
 mod enroll;
 mod fault;
 mod files;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Some(Command::Sign(arguments)) => sign::run(arguments, &mut report),
         Some(Command::Csr(arguments)) => csr::run(arguments, &mut report),
         Some(Command::Verify(arguments)) => verify::run(arguments, &mut report),
+        Some(Command::Doctor(arguments)) => doctor::run(arguments, &mut report),
         Some(Command::Inspect(arguments)) => inspect::run(arguments, &mut report),
         Some(Command::CheckEnd(arguments)) => check_end::run(arguments, &mut report),
         Some(Command::Match(arguments)) => matching::run(arguments, &mut report),

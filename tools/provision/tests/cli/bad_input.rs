@@ -49,6 +49,9 @@ fn files_that_are_something_else_are_named() {
             &["key", "public", file],
             &["sign", "--csr", file, "--profile", "client", "--name", "x"],
             &["p12", "open", file, "--out", "x"],
+            &["doctor", "localhost:1", "--ca", file],
+            &["doctor", "localhost:1", "--crl", file],
+            &["doctor", "localhost:1", "--cert", file, "--key", "client/client.key"],
         ] {
             let started = Instant::now();
             let ran = station.run(command);

@@ -5,6 +5,7 @@ mod ask;
 mod authority;
 mod bad_input;
 mod certificates;
+mod doctor;
 mod enroll;
 mod impostors;
 mod key_files;
