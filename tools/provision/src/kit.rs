@@ -150,13 +150,13 @@ impl<'a> Plan<'a> {
         if arguments.wildcard {
             names.push(name(&format!("*.{}", arguments.domain))?);
         }
-        let client = Client::new(arguments)?;
         let place = CaPlace { ca: out.clone(), passphrase_file: arguments.passphrase_file.clone() };
         let ca_protection = if arguments.insecure_plaintext_keys {
             KeyProtection::InsecurePlaintext
         } else {
             secret::for_making(&place)?
         };
+        let client = Client::new(arguments)?;
         let file = file_name(&arguments.client);
         let ca_names = CaNames::of(&arguments.domain)
             .map_err(|fault| Fault::Usage(format!("{}: {fault}", arguments.domain)))?;
@@ -176,16 +176,16 @@ impl<'a> Plan<'a> {
 
     fn make(&self, dir: &Path) -> Result<(), Fault> {
         let ca = dir.join("ca");
-        provision_issuer::init(&ca, &self.ca)?;
+        let mut opened = provision_issuer::init_opened(&ca, &self.ca)?;
         let mut ledger = SqliteLedger::create(&ledger::path(None, &ca))?;
 
         let (profile, values) = for_names(Profile::find("server")?, None, &self.names)?;
-        let server = self.certify(&ca, &mut ledger, &profile, &values)?;
+        let server = self.certify(&mut opened.server, &mut ledger, &profile, &values)?;
         server.write(&dir.join("nginx"), "server", &KeyProtection::InsecurePlaintext)?;
         self.nginx(dir)?;
 
         let Client { profile, values, protection, password, password_text } = &self.client;
-        let client = self.certify(&ca, &mut ledger, profile, values)?;
+        let client = self.certify(&mut opened.device, &mut ledger, profile, values)?;
         let place = dir.join("client");
         client.write(&place, &self.file, protection)?;
         let mut chain = vec![client.certificate.clone()];
@@ -209,13 +209,12 @@ impl<'a> Plan<'a> {
     /// Makes a key and has it certified; on record before it is in a file.
     fn certify(
         &self,
-        ca: &Path,
+        issuer: &mut FileIssuer,
         ledger: &mut SqliteLedger,
         profile: &Profile,
         values: &Variables,
     ) -> Result<HostIdentity, Fault> {
-        let mut issuer = FileIssuer::open_for(ca, profile.signed_by, &self.ca.protection)?;
-        let made = HostIdentity::new(&mut issuer, KeyType::P256, profile, values, self.ca.now_s)?;
+        let made = HostIdentity::new(issuer, KeyType::P256, profile, values, self.ca.now_s)?;
         let values = CertificateValues::of(&made.certificate)
             .map_err(|error| Fault::Usage(error.to_string()))?;
         ledger.record_certificate(
