@@ -9,5 +9,7 @@ mod enroll;
 mod impostors;
 mod key_files;
 mod keys;
+mod server_nginx;
+mod site;
 mod station;
 mod tools;
