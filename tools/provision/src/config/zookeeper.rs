@@ -68,8 +68,10 @@ pub(super) fn run(arguments: &ZookeeperConfig, report: &mut Report) -> Result<()
          ssl.trustStore.location={at}/{trust_store}\nssl.trustStore.type=PKCS12\n\
          ssl.trustStore.passwordPath={at}/{password}\n\
          ssl.clientAuth={demand}\n\
-         # In TLS 1.2 the certificates of clients pass in the clear.\n\
-         ssl.protocol=TLSv1.3\nssl.enabledProtocols=TLSv1.3\n\
+         # ZooKeeper's clients speak TLS 1.2 unless they are told otherwise, and so does it: its own\n\
+         # list of cipher suites has none of TLS 1.3. In TLS 1.2 certificates pass in the clear.\n\
+         ssl.protocol=TLSv1.3\nssl.enabledProtocols=TLSv1.3,TLSv1.2\n\
+         ssl.ciphersuites={CIPHER_SUITES}\n\
          # A client is known by the subject of its certificate.\n\
          authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider\n",
         port = arguments.listen.port,
@@ -80,3 +82,10 @@ pub(super) fn run(arguments: &ZookeeperConfig, report: &mut Report) -> Result<()
     folder.put("zoo.cfg", configuration);
     folder.write(report)
 }
+
+/// For P-256, P-384 and RSA.
+const CIPHER_SUITES: &str = "TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256,\
+                             TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,\
+                             TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,\
+                             TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,\
+                             TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
