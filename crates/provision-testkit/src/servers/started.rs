@@ -66,6 +66,12 @@ impl Started {
         self.address
     }
 
+    /// Its process, for signals.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it printed so far.
     #[must_use]
     pub fn output(&self) -> String {

@@ -83,8 +83,7 @@ fn configuration(at: &str, arguments: &MosquittoConfig) -> String {
         let _ = write!(
             text,
             "# Past its nextUpdate nobody is taken: renew it in time\n\
-             # (provision crl --out {at}/crl), then start mosquitto again: it does not read it \
-             anew.\ncrlfile {at}/{CRL}\n",
+             # (provision crl --out {at}/crl), then send SIGHUP to mosquitto.\ncrlfile {at}/{CRL}\n",
         );
     }
     text

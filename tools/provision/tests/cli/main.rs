@@ -11,6 +11,7 @@ mod impostors;
 mod key_files;
 mod keys;
 mod kit;
+mod server_envoy;
 mod server_haproxy;
 mod server_mosquitto;
 mod server_nginx;

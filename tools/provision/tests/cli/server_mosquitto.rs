@@ -1,7 +1,9 @@
 //! mosquitto on what `config mosquitto` writes, and mosquitto's own clients.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::fs;
+use std::time::Instant;
 
 use provision_testkit::servers::Started;
 
@@ -84,5 +86,30 @@ fn mosquitto_takes_the_common_name_for_the_user_and_keeps_everybody_to_their_top
     let log = broker.output();
     for cause in ["peer did not return a certificate", "certificate verify failed"] {
         assert!(log.contains(cause), "{cause} is not in {log}");
+    }
+
+    // New CRLs count once it is told to read them; past their end nobody is taken.
+    let topic = "devices/sensor-2/x";
+    site.revoke("sensor-2");
+    site.crls("mosquitto");
+    taken("sensor-2", topic);
+    reload(&site, &broker, 1);
+    let (content, said) = publish(&site, address, "sensor-2", topic);
+    assert!(!content, "{said}");
+    taken("sensor-1", "devices/sensor-1/x");
+    site.ended_crls(&crls);
+    reload(&site, &broker, 2);
+    let (content, said) = publish(&site, address, "sensor-1", "devices/sensor-1/x");
+    assert!(!content, "{said}");
+}
+
+/// Has the broker read its CRLs anew: the `times`th time.
+fn reload(site: &Site, broker: &Started, times: usize) {
+    assert!(tool(site.path(), "kill", &["-HUP", &broker.id().to_string()]).0);
+    // It reads them before it says so the last time, and takes nobody meanwhile.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while broker.output().matches("Reloading config").count() < times {
+        assert!(Instant::now() < deadline, "{}", broker.output());
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

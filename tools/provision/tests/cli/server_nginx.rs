@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use provision_issuer::{CrlRequest, CrlSource, DocumentKind, KeyProtection, to_pem};
 use provision_testkit::servers::{Ready, Started};
 
 use crate::site::{Site, free_address};
@@ -132,9 +131,8 @@ fn nginx_with_crls_and_past_their_end() {
     }
     // The same configuration, its CRLs a day past their nextUpdate: nobody, revoked or not.
     site.client("bob", &[]);
-    let ended = ended_crls(&site);
-    fs::write(site.path().join("ended.crl"), &ended).unwrap();
-    fs::write(site.path().join(&crls), &ended).unwrap();
+    site.ended_crls("ended.crl");
+    site.ended_crls(&crls);
     {
         let nginx = site.nginx(address);
         site.ask_as("bob", address).is(400, "The SSL certificate error");
@@ -154,19 +152,6 @@ fn nginx_with_crls_and_past_their_end() {
         assert!(refused.stderr.contains(cause), "{refused:?}");
         assert!(!site.path().join("n").exists());
     }
-}
-
-fn ended_crls(site: &Site) -> String {
-    const DAY_S: u64 = 86_400;
-    let now_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let request =
-        CrlRequest { number: 9, now_s: now_s - 2 * DAY_S, next_update_s: now_s - DAY_S, url: None };
-    let sources = CrlSource::all(&site.path().join("ca")).unwrap();
-    let sign = |source: CrlSource| {
-        let mut signer = source.open(&KeyProtection::InsecurePlaintext).unwrap();
-        to_pem(DocumentKind::Crl, &signer.sign_crl(&request, []).unwrap())
-    };
-    sources.into_iter().map(sign).collect()
 }
 
 #[test]

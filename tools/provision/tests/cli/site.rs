@@ -4,7 +4,9 @@ use core::net::SocketAddr;
 use core::ops::Deref;
 use std::fs;
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
+use provision_issuer::{CrlRequest, CrlSource, DocumentKind, KeyProtection, to_pem};
 use provision_testkit::servers::{self, Ready, Started};
 
 use crate::station::Station;
@@ -130,6 +132,20 @@ impl Site {
         format!("{out}/all.crl")
     }
 
+    /// CRLs of every CA that ended yesterday, into this file.
+    pub(crate) fn ended_crls(&self, file: &str) {
+        const DAY_S: u64 = 86_400;
+        let now_s = UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let (now_s, next_update_s) = (now_s - 2 * DAY_S, now_s - DAY_S);
+        let request = CrlRequest { number: 9, now_s, next_update_s, url: None };
+        let sign = |source: CrlSource| {
+            let mut signer = source.open(&KeyProtection::InsecurePlaintext).unwrap();
+            to_pem(DocumentKind::Crl, &signer.sign_crl(&request, []).unwrap())
+        };
+        let all = CrlSource::all(&self.path().join("ca")).unwrap().into_iter();
+        fs::write(self.path().join(file), all.map(sign).collect::<String>()).unwrap();
+    }
+
     pub(crate) fn revoke(&self, client: &str) {
         self.done(&["revoke", "--certificate", &format!("{client}/client.crt")]);
     }
@@ -164,3 +180,7 @@ impl Answer {
 pub(crate) fn free_address() -> SocketAddr {
     servers::free_address().unwrap()
 }
+
+/// What curl has to say when the server ends the connection after the handshake, as in TLS 1.3 it
+/// does with a certificate it does not like: 55 or 56, and not 7, which is nobody there.
+pub(crate) const REFUSED: &str = "curl: (5";
