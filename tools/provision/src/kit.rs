@@ -264,7 +264,13 @@ impl<'a> Plan<'a> {
             Some(address) if !address.is_unspecified() => address.to_string(),
             _ => "127.0.0.1".into(),
         };
-        let (key_pass, p12_pass, how) = if self.arguments.insecure_plaintext_keys {
+        let upstream = match &self.arguments.upstream {
+            Some(upstream) => format!(" --upstream {upstream}"),
+            None => String::new(),
+        };
+        let plain = self.arguments.insecure_plaintext_keys;
+        let client2 = if plain { " --insecure-plaintext-key" } else { "" };
+        let (key_pass, p12_pass, how) = if plain {
             let file = format!("client/{}.p12.password", self.file);
             (
                 String::new(),
@@ -292,6 +298,9 @@ impl<'a> Plan<'a> {
             .replace("{host}", &self.arguments.domain)
             .replace("{port}", &listen.port.to_string())
             .replace("{address}", &address)
+            .replace("{listen}", &listen.to_string())
+            .replace("{upstream}", &upstream)
+            .replace("{client2}", client2)
             .replace("{client}", &self.file)
             .replace("{name}", &self.arguments.client)
     }
@@ -343,10 +352,11 @@ Without a certificate, which nginx refuses (400):
 
     curl --resolve {host}:{port}:{address} --cacert ca/server-root.crt https://{host}:{port}/
 
-Another client, a client revoked, and nginx told of it:
+Another client, the first one revoked, and nginx told of it (reload it then: its CRLs have to be
+renewed in time, too):
 
-    provision client-cert --ca ca --name client2 --out client2
+    provision client-cert --ca ca --name client2 --out client2{client2}
     provision revoke --ca ca --certificate client/{client}.crt
     provision crl --ca ca --out nginx/crl
-    provision config nginx --for ca --certificate nginx/server.crt --key nginx/server.key --listen {port} --crl nginx/crl/all.crl --out nginx --replace
+    provision config nginx --for ca --certificate nginx/server.crt --key nginx/server.key --listen {listen}{upstream} --crl nginx/crl/all.crl --out nginx --replace
 "#;

@@ -1,10 +1,10 @@
 //! `kit`: everything at once, and its README tried word for word.
 
+use core::net::SocketAddr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use provision_testkit::servers::{Ready, Started};
 
@@ -36,11 +36,36 @@ fn run(kit: &Path, line: &str) -> Answer {
     Answer::of(&mut command)
 }
 
-fn check(kit: &Path, address: core::net::SocketAddr, wildcard: bool) {
+fn nginx(kit: &Path, address: SocketAddr) -> Started {
     let arguments = ["-p", ".", "-c", "nginx.conf", "-e", "error.log", "-g"];
     let arguments = [&arguments[..], &["daemon off; master_process off;"]].concat();
-    let _nginx =
-        Started::start("nginx", arguments, &kit.join("nginx"), address, Ready::Answers).unwrap();
+    Started::start("nginx", arguments, &kit.join("nginx"), address, Ready::Answers).unwrap()
+}
+
+/// Runs the README's last lines: another client, and the first one revoked.
+fn check_revocation(kit: &Path, address: SocketAddr, pass: &str) {
+    let readme = fs::read_to_string(kit.join("README.md")).unwrap();
+    let lines = readme.lines().filter(|line| line.starts_with("    provision "));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), 4, "{readme}");
+    let program = Path::new(env!("CARGO_BIN_EXE_provision"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let script = format!("set -e\n{}", lines.join("\n"));
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(kit).env("PATH", path);
+    command.env("PROVISION_PASSPHRASE", pass).env("PROVISION_NEW_KEY_PASSPHRASE", PASS);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let _nginx = nginx(kit, address);
+    let line = &curl_lines(kit)[0];
+    run(kit, line).is(400, "The SSL certificate error");
+    let second = line.replace("client/client1.", "client2/client.");
+    run(kit, &second).is(200, "SUCCESS CN=client2");
+}
+
+fn check(kit: &Path, address: SocketAddr, wildcard: bool) {
+    let _nginx = nginx(kit, address);
     let lines = curl_lines(kit);
     run(kit, &lines[0]).is(200, "SUCCESS CN=client1");
     run(kit, &lines[1]).is(200, "SUCCESS CN=client1");
@@ -79,9 +104,7 @@ fn a_kit_in_the_clear_works_as_its_readme_says() {
     let names =
         openssl(&kit, &["x509", "-in", "nginx/server.crt", "-noout", "-ext", "subjectAltName"]);
     assert!(names.contains("DNS:example.com, DNS:*.example.com"), "{names}");
-    // On record: what a kit made can be revoked by it.
-    let revoke = ["revoke", "--ca", "my-kit/ca", "--certificate", "my-kit/client/client1.crt"];
-    assert_eq!(station.run(&revoke).code, 0);
+    check_revocation(&kit, address.parse().unwrap(), "");
 
     // Never over another.
     let before = fs::read(kit.join("ca/device-root.key")).unwrap();
@@ -120,6 +143,7 @@ fn a_kit_under_passphrases_works_as_its_readme_says() {
     let readme = fs::read_to_string(kit.join("README.md")).unwrap();
     assert!(!readme.contains(PASS));
     assert!(!kit.join("client/client1.p12.password").exists());
+    check_revocation(&kit, address.parse().unwrap(), "the CA's");
     for (key, pass) in [
         ("ca/device-root.key", "pass:the CA's"),
         ("ca/device-issuing.key", "pass:the CA's"),
@@ -132,19 +156,23 @@ fn a_kit_under_passphrases_works_as_its_readme_says() {
     }
 }
 
+/// Of the processor's time, for others work on this machine too.
 #[test]
 fn a_kit_is_made_within_a_second() {
     let station = Station::bare();
-    // The quickest of five: others work on this machine too.
-    let seconds = (0..5).map(|at| {
-        let out = format!("kit-{at}");
-        let kit = ["kit", "--domain", "example.com", "--insecure-plaintext-keys", "--out", &out];
-        let start = Instant::now();
-        assert_eq!(station.run(&kit).code, 0);
-        start.elapsed().as_secs_f64()
-    });
-    let quickest = seconds.fold(f64::INFINITY, f64::min);
-    assert!(quickest < 1.0, "{quickest} s");
+    let kit = ["kit", "--domain", "example.com", "--insecure-plaintext-keys"];
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$0\" \"$@\" && times", env!("CARGO_BIN_EXE_provision")]).args(kit);
+    let output = shell.current_dir(station.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    // The last line is of the shell's children: user's and system's, as in 0m0.180000s.
+    let text = String::from_utf8(output.stdout).unwrap();
+    let seconds = |time: &str| -> f64 {
+        let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();
+        minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+    };
+    let spent: f64 = text.lines().last().unwrap().split_whitespace().map(seconds).sum();
+    assert!(spent > 0.0 && spent < 1.0, "{spent} s: {text}");
 }
 
 #[test]
