@@ -462,6 +462,12 @@ impl RevocationList {
         self.next_update_s
     }
 
+    /// Who signed it, in openssl's slash form.
+    #[must_use]
+    pub fn issuer_text(&self) -> String {
+        name_text(&self.issuer)
+    }
+
     pub(crate) const fn issuer(&self) -> &Name {
         &self.issuer
     }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::algorithm::KeyType;
-use crate::authority::to_pem;
+use crate::authority::{CaFault, to_pem};
 use crate::certificate::{CertifyError, Contents, IssuerIdentity, Statement, certify, key_id};
 use crate::directory::CaDirectory;
 use crate::files::{self, Access, FileError};
+use crate::issuer::{CaIssuer, FileIssuer};
 use crate::key_file::{self, WriteKeyError};
 use crate::name::{NameError, NameText};
 use crate::passphrase::KeyProtection;
@@ -123,6 +124,34 @@ pub fn init(dir: &Path, request: &CaRequest) -> Result<CaDirectory, InitError> {
     make_directory(dir, |ca| made.write(ca, &request.protection))
 }
 
+/// A CA that was just made, with its keys at hand: deriving them anew from a passphrase takes a
+/// while, as it should.
+#[derive(Debug)]
+pub struct OpenedCa {
+    /// Where it is.
+    pub directory: CaDirectory,
+    /// Signs devices, people and services.
+    pub device: FileIssuer,
+    /// Signs servers.
+    pub server: FileIssuer,
+}
+
+/// As [`init`], for what is to be signed at once.
+///
+/// # Errors
+///
+/// As [`init`].
+pub fn init_opened(dir: &Path, request: &CaRequest) -> Result<OpenedCa, InitError> {
+    check_vacant(dir)?;
+    let made = MadeCa::new(request)?;
+    let directory = make_directory(dir, |ca| made.write(ca, &request.protection))?;
+    let MadeCa { device_root, device_issuing, server_root } = made;
+    let issuers = vec![device_issuing.certificate];
+    let device = CaIssuer::new(issuers, device_root.certificate, device_issuing.key)?;
+    let server = CaIssuer::new(Vec::new(), server_root.certificate, server_root.key)?;
+    Ok(OpenedCa { directory, device: device.into(), server: server.into() })
+}
+
 /// Has `write` fill a directory beside `dir` and moves that into place.
 pub(crate) fn make_directory(
     dir: &Path,
@@ -180,6 +209,9 @@ pub enum InitError {
     /// A certificate could not be made.
     #[error(transparent)]
     Certify(#[from] CertifyError),
+    /// What was made does not fit together.
+    #[error(transparent)]
+    Unfit(#[from] CaFault),
     /// A file could not be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -276,9 +308,17 @@ impl MadeCa {
             (to.device_issuing_key(), &self.device_issuing),
             (to.server_root_key(), &self.server_root),
         ];
-        for (path, authority) in keys {
-            key_file::write(&path, authority.key.key(), protection)?;
-        }
+        // Each at once: a key from a passphrase takes a while.
+        std::thread::scope(|scope| {
+            let write = |(path, authority): (PathBuf, &MadeAuthority)| {
+                key_file::write(&path, authority.key.key(), protection)
+            };
+            let written = keys.map(|key| scope.spawn(move || write(key)));
+            written.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(written) => written,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })?;
         Ok(files::sync_directory(to.path())?)
     }
 }

@@ -122,6 +122,12 @@ impl<S: CaSigner> Issuer for CaIssuer<S> {
 #[derive(Debug)]
 pub struct FileIssuer(CaIssuer<SoftwareSigner>);
 
+impl From<CaIssuer<SoftwareSigner>> for FileIssuer {
+    fn from(issuer: CaIssuer<SoftwareSigner>) -> Self {
+        Self(issuer)
+    }
+}
+
 impl FileIssuer {
     /// Reads the device issuing CA. The key of the device root is not needed.
     ///

@@ -90,7 +90,7 @@ pub use document::{
 pub use files::{Access, FileError, create as create_file};
 pub use host::{HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};
-pub use init::{CaNames, CaRequest, CaValidity, InitError, init};
+pub use init::{CaNames, CaRequest, CaValidity, InitError, OpenedCa, init, init_opened};
 pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};
 pub use issuer_hints::{IssuerHints, name_of_der, organization_of_subject};
 pub use key_file::{KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem};

@@ -7,6 +7,7 @@
 mod mosquitto;
 mod nginx;
 mod openssl;
+mod started;
 
 use core::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,10 +16,8 @@ use core::{
 use std::{
     ffi::OsStr,
     fs, io,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Instant,
 };
 
 use tempfile::TempDir;
@@ -26,6 +25,7 @@ use tempfile::TempDir;
 pub use mosquitto::Mosquitto;
 pub use nginx::{AccessLine, Nginx};
 pub use openssl::OpensslServer;
+pub use started::{Ready, Started};
 
 use crate::pki::{self, Certified};
 
@@ -74,9 +74,8 @@ pub fn is_installed(program: &str) -> bool {
 
 /// A running server and its directory.
 struct Running {
-    process: Child,
+    started: Started,
     directory: TempDir,
-    address: SocketAddr,
 }
 
 impl Running {
@@ -88,45 +87,22 @@ impl Running {
         files: &ServerFiles,
         prepare: impl FnOnce(&Path, SocketAddr) -> io::Result<Vec<A>>,
     ) -> io::Result<Self> {
-        let executable = executable(program).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("{program} is not installed"))
-        })?;
         let directory = tempfile::tempdir()?;
         files.write_to(directory.path())?;
         let address = SocketAddr::from((bind, free_port(bind)?));
         let arguments = prepare(directory.path(), address)?;
-
-        let output = fs::File::create(directory.path().join(OUTPUT))?;
-        let process = Command::new(executable)
-            .args(arguments)
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()?;
-        let mut running = Self { process, directory, address };
-        running.await_port()?;
-        Ok(running)
+        let started =
+            Started::start(program, arguments, directory.path(), address, Ready::Answers)?;
+        Ok(Self { started, directory })
     }
 
-    fn await_port(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + START_WITHIN;
-        while Instant::now() < deadline {
-            if let Some(status) = self.process.try_wait()? {
-                let output = self.output();
-                return Err(io::Error::other(format!("ended with {status}: {output}")));
-            }
-            if TcpStream::connect_timeout(&self.address, POLL).is_ok() {
-                return Ok(());
-            }
-            std::thread::sleep(POLL);
-        }
-        Err(io::ErrorKind::TimedOut.into())
+    fn address(&self) -> SocketAddr {
+        self.started.address()
     }
 
     /// What the server printed, for messages of failing tests.
     fn output(&self) -> String {
-        fs::read_to_string(self.path(OUTPUT)).unwrap_or_default()
+        self.started.output()
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -134,12 +110,14 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// An address of the loopback interface that nobody listens on now.
+///
+/// # Errors
+///
+/// The system has none.
+pub fn free_address() -> io::Result<SocketAddr> {
+    let bind = Ipv4Addr::LOCALHOST;
+    Ok(SocketAddr::from((bind, free_port(bind)?)))
 }
 
 /// A port nobody listens on now. Somebody may take it before the server does; then the server
@@ -161,7 +139,5 @@ const CHAIN: &str = "chain.pem";
 const KEY: &str = "key.pem";
 const DEVICE_CAS: &str = "device-cas.pem";
 const CRLS: &str = "crls.pem";
-const OUTPUT: &str = "output.txt";
 
-const START_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);

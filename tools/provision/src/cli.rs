@@ -7,6 +7,7 @@ use provision_wire::DeviceSerial;
 
 use crate::ca::CaCommand;
 use crate::check_end::CheckEnd;
+use crate::config::ConfigCommand;
 use crate::convert::Convert;
 use crate::crl::Crl;
 use crate::csr::Csr;
@@ -16,6 +17,7 @@ use crate::fullchain::Fullchain;
 use crate::host_cert::{ClientCert, ServerCert};
 use crate::inspect::Inspect;
 use crate::key::KeyCommand;
+use crate::kit::Kit;
 use crate::matching::Match;
 use crate::p12::P12Command;
 use crate::revoke::Revoke;
@@ -99,6 +101,11 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Make the CRLs of every CA.
     Crl(Crl),
+    /// Make everything for mutual TLS at once: CA, server, client, PKCS#12, nginx, README.
+    Kit(Kit),
+    /// Write the configuration of a server that takes the CA's devices and people.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Put one question to a device by hand.
     Ask(Ask),
     /// List the serial ports of this machine.

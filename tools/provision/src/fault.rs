@@ -91,6 +91,14 @@ pub(crate) enum Fault {
         /// Why.
         cause: std::io::Error,
     },
+    /// Another file is where one is to be written.
+    #[error("{} is there already, with other contents", path.display())]
+    Differs {
+        /// Which.
+        path: PathBuf,
+        /// Whether it is a key or a password.
+        is_secret: bool,
+    },
     /// A file does not hold what it should.
     #[error("{}: {fault}", path.display())]
     Document {
@@ -256,6 +264,7 @@ impl Fault {
             Self::Read { .. }
             | Self::Write { .. }
             | Self::File(_)
+            | Self::Differs { .. }
             | Self::Document { .. }
             | Self::Pkcs12(_)
             | Self::NotACertificate { .. }
@@ -338,6 +347,13 @@ impl Fault {
             Self::Pkcs12(_) => "nothing was written; `provision match` tells which files fit",
             Self::File(fault) if fault.already_exists() => {
                 "nothing that is there is overwritten: choose another name with `--out`"
+            }
+            Self::Differs { is_secret: true, .. } => {
+                "nothing was written; a key is never replaced: `--out` names another directory"
+            }
+            Self::Differs { .. } => {
+                "nothing was written; `--replace` puts the new one in its place, `--out` names \
+                 another directory"
             }
             Self::File(_) | Self::Write { .. } => "may you write there, and is there room?",
             Self::Document { .. } => {

@@ -8,6 +8,8 @@
 //!   verify, inspect, check_end, matching         what is this, and is it good?
 //!   doctor          does a server take us, and if not, why?
 //!   key, convert, fullchain, p12, dhparam        files put into another form
+//!   config     servers that take devices and people: one file each in `config/`
+//!   kit        all of that for one server and one client
 //!   ledger, ports   what is around it
 //!   arguments   groups of arguments that several commands have
 //!   files, secret   files and `-`; passphrases
@@ -23,6 +25,7 @@ mod ask;
 mod ca;
 mod check_end;
 mod cli;
+mod config;
 mod convert;
 mod crl;
 mod csr;
@@ -35,6 +38,7 @@ mod fullchain;
 mod host_cert;
 mod inspect;
 mod key;
+mod kit;
 mod ledger;
 mod line;
 mod matching;
@@ -88,6 +92,8 @@ fn main() -> ExitCode {
         Some(Command::Dhparam(arguments)) => dhparam::run(arguments, &mut report),
         Some(Command::Revoke(arguments)) => revoke::run(arguments, &mut report),
         Some(Command::Crl(arguments)) => crl::run(arguments, &mut report),
+        Some(Command::Kit(arguments)) => kit::run(arguments, &mut report),
+        Some(Command::Config(command)) => config::run(command, &mut report),
         Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),

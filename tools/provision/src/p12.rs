@@ -161,7 +161,7 @@ fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
 }
 
 /// A name from a file is a stranger's: it must not lead out of the directory.
-fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' })

@@ -12,7 +12,8 @@ use provision_testkit::cli::{built_program, firmware_variable};
 use crate::bench::Bench;
 use crate::boards::Board;
 use crate::needs::{
-    self, ARM_GCC, CERTTOOL, CURL, KEYTOOL, MOSQUITTO, NGINX, OPENSSL, QEMU, QEMU_RISCV,
+    self, ARM_GCC, CERTTOOL, CURL, HAPROXY, KEYTOOL, MOSQUITTO, MOSQUITTO_CLIENTS, NGINX, OPENSSL,
+    QEMU, QEMU_RISCV, ZOOKEEPER,
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
@@ -21,7 +22,18 @@ use crate::{bench, firmware, fuzz, hack, pkilint, real_boards, simulate, sizes};
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
     needs::ensure(&[
-        ARM_GCC, QEMU, QEMU_RISCV, NGINX, OPENSSL, CERTTOOL, KEYTOOL, CURL, MOSQUITTO,
+        ARM_GCC,
+        QEMU,
+        QEMU_RISCV,
+        NGINX,
+        OPENSSL,
+        CERTTOOL,
+        KEYTOOL,
+        CURL,
+        MOSQUITTO,
+        MOSQUITTO_CLIENTS,
+        HAPROXY,
+        ZOOKEEPER,
     ])?;
 
     step("format");

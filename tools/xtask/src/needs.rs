@@ -7,7 +7,7 @@ use crate::process::{Fault, find, run};
 /// A program that is not Rust's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
-    /// What is looked for.
+    /// What is looked for: a program, or a file by its whole path.
     program: &'static str,
     /// The packages of Debian and Ubuntu that have it, and what it does not work without.
     packages: &'static [&'static str],
@@ -23,6 +23,12 @@ pub(crate) const CERTTOOL: Need = Need { program: "certtool", packages: &["gnutl
 /// Java's own reader of PKCS#12.
 pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default-jre-headless"] };
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
+pub(crate) const MOSQUITTO_CLIENTS: Need =
+    Need { program: "mosquitto_pub", packages: &["mosquitto-clients"] };
+pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy"] };
+/// Server and client; the package zookeeper adds scripts to it, and a whole desktop's Java.
+pub(crate) const ZOOKEEPER: Need =
+    Need { program: "/usr/share/java/zookeeper.jar", packages: &["libzookeeper-java"] };
 
 /// Runs pkilint, from a virtual environment.
 pub(crate) const PYTHON: Need = Need { program: "python3", packages: &["python3", "python3-venv"] };

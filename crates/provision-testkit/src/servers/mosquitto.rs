@@ -25,7 +25,7 @@ impl Mosquitto {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.address()
     }
 
     /// What it logged so far.

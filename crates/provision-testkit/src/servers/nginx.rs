@@ -50,7 +50,7 @@ impl Nginx {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.address()
     }
 
     /// The requests answered so far, at least `count` of them: a line is written a little after

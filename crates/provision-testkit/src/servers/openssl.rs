@@ -42,7 +42,7 @@ impl OpensslServer {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.address()
     }
 
     /// What it printed so far.
