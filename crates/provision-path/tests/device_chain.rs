@@ -81,7 +81,7 @@ mod foreign {
 
     impl Foreign {
         fn of(root: CertificateParams, leaf: CertificateParams) -> Self {
-            let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a P-384 key");
             let root = Certified::self_signed_with(key, root);
             let leaf = root.issue(leaf);
             Self { root, leaf }
