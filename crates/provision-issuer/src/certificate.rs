@@ -4,7 +4,8 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_KP_CLIENT_AUTH};
 use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
 use const_oid::db::rfc5912::SECP_256_R_1;
-use der::asn1::{Any, BitString, Ia5String, OctetString};
+use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
+use der::asn1::{Any, BitString, Ia5String, Null, OctetString};
 use der::{AnyRef, Decode as _, Document, Encode as _, Reader as _, SliceReader};
 use provision_csr::PublicKey;
 use sha2::{Digest as _, Sha256};
@@ -62,6 +63,9 @@ pub(crate) struct Contents {
     pub(crate) ocsp: Vec<String>,
     /// URLs of the issuer's certificate.
     pub(crate) ca_issuers: Vec<String>,
+    /// For an OCSP responder: nobody need ask whether this one was revoked (RFC 6960 section
+    /// 4.2.2.2.1).
+    pub(crate) ocsp_no_check: bool,
 }
 
 impl Contents {
@@ -120,6 +124,10 @@ impl Contents {
         let access = self.access()?;
         if !access.is_empty() {
             all.push(AuthorityInfoAccessSyntax(access).to_extension(subject, &[])?);
+        }
+        if self.ocsp_no_check {
+            let extn_value = OctetString::new(Null.to_der()?)?;
+            all.push(Extension { extn_id: ID_PKIX_OCSP_NOCHECK, critical: false, extn_value });
         }
         Ok(all)
     }

@@ -158,7 +158,7 @@ pub struct CrlRequest {
 /// not.
 #[derive(Debug)]
 pub struct CrlSigner {
-    authority: Authority<SoftwareSigner>,
+    pub(crate) authority: Authority<SoftwareSigner>,
     name: String,
 }
 
@@ -213,6 +213,31 @@ impl CrlSource {
             }
         }
         Ok(found)
+    }
+
+    /// The certificates of a directory's CAs that another CA of it has signed, DER: issuing CAs,
+    /// retired ones and cross certificates. They were made before there was a ledger to record them.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the directory is no CA's, or if one of them cannot be read.
+    pub fn certified(dir: &Path) -> Result<Vec<Vec<u8>>, OpenError> {
+        let ca = present(dir, SignedBy::Device)?;
+        let mut paths =
+            vec![ca.device_issuing_certificate(), ca.device_issuing_cross_certificate()];
+        paths.extend(
+            fs::read_dir(ca.retired())
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.extension().is_some_and(|extension| extension == "crt")),
+        );
+        let mut found = Vec::new();
+        for path in paths.iter().filter(|path| path.exists()) {
+            let all = CaCertificate::open_all(path)?;
+            found.extend(all.into_iter().filter(|ca| !ca.is_self_signed()));
+        }
+        Ok(found.into_iter().map(|ca| ca.der().to_vec()).collect())
     }
 
     /// Whether opening it needs a passphrase.

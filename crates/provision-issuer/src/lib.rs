@@ -61,6 +61,7 @@ pub mod inspect;
 mod issuer;
 mod key_file;
 mod name;
+mod ocsp;
 mod overview;
 mod passphrase;
 pub mod pkcs12;
@@ -86,13 +87,17 @@ pub use document::{
     Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
     to_pem,
 };
-pub use files::{Access, FileError, create as create_file};
+pub use files::{Access, FileError, create as create_file, replace as replace_file};
 pub use host::{HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};
 pub use init::{CaNames, CaRequest, CaValidity, InitError, init};
 pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};
 pub use key_file::{KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem};
 pub use name::{Country, NameError, NameText};
+pub use ocsp::{
+    Answering, NewResponder, OCSP_REQUEST_LEN_MAX, OcspAnswer, OcspOutcome, OcspResponder,
+    OcspStatus, ResponderError, ResponderFault,
+};
 pub use overview::{CaOverview, KeyState, overview};
 pub use passphrase::{KeyProtection, Passphrase, PassphraseError};
 pub use private_key::{KeyFault, PrivateKey};

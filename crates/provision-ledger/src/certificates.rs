@@ -23,7 +23,19 @@ use crate::sqlite::{SqliteLedger, begin};
 /// changed or taken back, and a certificate is revoked once. So a CRL made after a revocation has
 /// it, and each CRL of a CA has a higher number than the one before.
 pub trait Certificates {
-    /// Records a certificate before it leaves. May be repeated. `name` is for people.
+    /// Records certificates before they leave, all of them or none: one wait for the disk for all.
+    /// May be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordCertificateError`]; none of them may leave then.
+    fn record_certificates(
+        &mut self,
+        certificates: &[NewCertificate<'_>],
+        at_s: u64,
+    ) -> Result<(), RecordCertificateError>;
+
+    /// Records one certificate before it leaves. May be repeated. `name` is for people.
     ///
     /// # Errors
     ///
@@ -34,7 +46,9 @@ pub trait Certificates {
         name: &str,
         profile: &str,
         at_s: u64,
-    ) -> Result<(), RecordCertificateError>;
+    ) -> Result<(), RecordCertificateError> {
+        self.record_certificates(&[NewCertificate { der, name, profile }], at_s)
+    }
 
     /// Every one that was recorded so, oldest first.
     ///
@@ -65,6 +79,18 @@ pub trait Certificates {
         &mut self,
         device: &DeviceSerial,
     ) -> Result<Option<RevocationRecord>, StorageError>;
+
+    /// What is known of a certificate, by what OCSP and CRLs know it by. The same rows as a CRL is
+    /// made from, so the two differ by no more than what was revoked since the CRL.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    fn status(
+        &mut self,
+        issuer_key_id: &[u8],
+        cert_serial: &CertSerial,
+    ) -> Result<CertificateStatus, StorageError>;
 
     /// What was revoked of a CA's certificates, oldest first.
     ///
@@ -114,6 +140,17 @@ impl fmt::Display for Which {
     }
 }
 
+/// A certificate that is to be recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCertificate<'a> {
+    /// The certificate, DER.
+    pub der: &'a [u8],
+    /// Whom it is for, for people.
+    pub name: &'a str,
+    /// The profile it was made by.
+    pub profile: &'a str,
+}
+
 /// A certificate on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRecord {
@@ -148,6 +185,17 @@ pub struct RevocationRecord {
     pub revoked_at_s: u64,
     /// Until when it would have been valid, in seconds since 1970-01-01 UTC.
     pub not_after_s: u64,
+}
+
+/// What is known of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateStatus {
+    /// It is on record, and was not revoked.
+    InForce,
+    /// It was revoked, whether it is on record or not.
+    Revoked(RevocationRecord),
+    /// That CA has issued none with that serial number, as far as is known here.
+    NotOnRecord,
 }
 
 /// A CRL on record.
@@ -300,6 +348,68 @@ impl SqliteLedger {
         })
     }
 
+    /// The serial number that another certificate has already, if one does; nothing was recorded
+    /// then.
+    fn add_certificates(
+        &mut self,
+        certificates: &[NewCertificate<'_>],
+        identities: &[Identity],
+        at_s: u64,
+    ) -> rusqlite::Result<Option<CertSerial>> {
+        let transaction = begin(&mut self.connection)?;
+        {
+            let mut known = transaction.prepare_cached(schema::CERTIFICATE)?;
+            let mut add = transaction.prepare_cached(schema::ADD_CERTIFICATE)?;
+            for (new, identity) in certificates.iter().zip(identities) {
+                let Identity { issuer_key_id, cert_serial, not_after_s, .. } = identity;
+                let added = add.execute((
+                    issuer_key_id,
+                    cert_serial.as_bytes(),
+                    new.name,
+                    new.profile,
+                    new.der,
+                    sha256(new.der),
+                    to_sql_time(*not_after_s),
+                    to_sql_time(at_s),
+                ))?;
+                if added == 0 {
+                    let there: Vec<u8> = known
+                        .query_row((issuer_key_id, cert_serial.as_bytes()), |row| row.get(0))?;
+                    if there != new.der {
+                        return Ok(Some(cert_serial.clone()));
+                    }
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(None)
+    }
+
+    fn status_inner(
+        &self,
+        issuer_key_id: &[u8],
+        cert_serial: &CertSerial,
+    ) -> rusqlite::Result<CertificateStatus> {
+        // One snapshot for both questions.
+        let snapshot = self.connection.unchecked_transaction()?;
+        let revoked = snapshot
+            .prepare_cached(schema::REVOCATION)?
+            .query_row((issuer_key_id, cert_serial.as_bytes()), revocation_from_row)
+            .optional()?;
+        if let Some(revoked) = revoked {
+            return Ok(CertificateStatus::Revoked(revoked));
+        }
+        let mut query = snapshot.prepare_cached(schema::BY_SERIAL)?;
+        let mut rows = query.query([cert_serial.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            let issued = Identity::of(row.get_ref(0)?.as_blob()?);
+            if issued.is_ok_and(|identity| identity.issuer_key_id == issuer_key_id) {
+                return Ok(CertificateStatus::InForce);
+            }
+        }
+        Ok(CertificateStatus::NotOnRecord)
+    }
+
     fn add_crl(
         &mut self,
         issuer_key_id: &[u8],
@@ -330,42 +440,20 @@ impl SqliteLedger {
 }
 
 impl Certificates for SqliteLedger {
-    fn record_certificate(
+    fn record_certificates(
         &mut self,
-        der: &[u8],
-        name: &str,
-        profile: &str,
+        certificates: &[NewCertificate<'_>],
         at_s: u64,
     ) -> Result<(), RecordCertificateError> {
-        let identity = Identity::of(der)?;
-        let on_record = self
-            .meant(&Which::Serial(identity.cert_serial.clone()))
+        // Everything that can be done before others have to wait.
+        let identities =
+            certificates.iter().map(|new| Identity::of(new.der)).collect::<Result<Vec<_>, _>>()?;
+        let taken = self
+            .add_certificates(certificates, &identities, at_s)
             .map_err(|error| self.failed(error))?;
-        if on_record.iter().any(|(known, _)| known == der) {
-            return Ok(());
-        }
-        let row = (
-            &identity.issuer_key_id,
-            identity.cert_serial.as_bytes(),
-            name,
-            profile,
-            der,
-            sha256(der),
-            to_sql_time(identity.not_after_s),
-            to_sql_time(at_s),
-        );
-        let added = self
-            .connection
-            .prepare_cached(schema::ADD_CERTIFICATE)
-            .and_then(|mut add| add.execute(row));
-        match added {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-            {
-                Err(RecordCertificateError::CertSerialTaken { cert_serial: identity.cert_serial })
-            }
-            Err(error) => Err(self.failed(error).into()),
+        match taken {
+            None => Ok(()),
+            Some(cert_serial) => Err(RecordCertificateError::CertSerialTaken { cert_serial }),
         }
     }
 
@@ -415,6 +503,14 @@ impl Certificates for SqliteLedger {
                 .optional()
         };
         find().map_err(|error| self.failed(error))
+    }
+
+    fn status(
+        &mut self,
+        issuer_key_id: &[u8],
+        cert_serial: &CertSerial,
+    ) -> Result<CertificateStatus, StorageError> {
+        self.status_inner(issuer_key_id, cert_serial).map_err(|error| self.failed(error))
     }
 
     fn revocations(&mut self, issuer_key_id: &[u8]) -> Result<Vec<RevocationRecord>, StorageError> {

@@ -47,8 +47,8 @@ mod schema;
 mod sqlite;
 
 pub use certificates::{
-    CertificateRecord, Certificates, CrlRecord, RecordCertificateError, RevocationRecord,
-    RevokeError, Unreadable, Which,
+    CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
+    RecordCertificateError, RevocationRecord, RevokeError, Unreadable, Which,
 };
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,

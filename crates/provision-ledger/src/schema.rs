@@ -115,7 +115,11 @@ pub(crate) const ADD_VERSION_2: &str = "
 pub(crate) const ADD_CERTIFICATE: &str = "
     INSERT INTO certificate
         (issuer_key_id, cert_serial, name, profile, der, sha256, not_after_s, issued_at_s)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (issuer_key_id, cert_serial) DO NOTHING";
+
+pub(crate) const CERTIFICATE: &str = "
+    SELECT der FROM certificate WHERE issuer_key_id = ?1 AND cert_serial = ?2";
 
 pub(crate) const CERTIFICATES: &str = "
     SELECT issuer_key_id, cert_serial, name, profile, der, not_after_s, issued_at_s

@@ -56,6 +56,7 @@ impl Scene {
             key_pem: read("server/server.key")?,
             device_cas_pem: read("ca/device-ca-bundle.crt")?,
             crls_pem: None,
+            ocsp_responder: None,
         };
         let cloud = Nginx::start(Ipv4Addr::LOCALHOST, &files)?;
         Ok(Self { station, cloud })

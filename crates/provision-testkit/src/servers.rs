@@ -40,6 +40,8 @@ pub struct ServerFiles {
     pub device_cas_pem: String,
     /// Revocation lists, one for every CA of the chain; `None` to revoke nobody.
     pub crls_pem: Option<String>,
+    /// URL of an OCSP responder that nginx is to ask about every certificate of a client's chain.
+    pub ocsp_responder: Option<String>,
 }
 
 impl ServerFiles {
@@ -52,6 +54,7 @@ impl ServerFiles {
             key_pem: server.key_pem(),
             device_cas_pem: device_cas.iter().map(|der| pki::pem(der)).collect(),
             crls_pem: None,
+            ocsp_responder: None,
         }
     }
 

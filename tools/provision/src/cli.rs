@@ -16,6 +16,7 @@ use crate::host_cert::{ClientCert, ServerCert};
 use crate::inspect::Inspect;
 use crate::key::KeyCommand;
 use crate::matching::Match;
+use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
 use crate::revoke::Revoke;
 use crate::sign::Sign;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     Revoke(Revoke),
     /// Make the CRLs of every CA.
     Crl(Crl),
+    /// Answer whether a certificate was revoked (OCSP, RFC 6960).
+    #[command(subcommand)]
+    Ocsp(OcspCommand),
     /// Put one question to a device by hand.
     Ask(Ask),
     /// List the serial ports of this machine.

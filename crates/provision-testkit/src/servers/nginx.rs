@@ -94,6 +94,10 @@ impl AccessLine {
 /// One process in the foreground, so that killing it kills all of it; every path in `directory`.
 fn configuration(directory: &Path, address: SocketAddr, files: &ServerFiles) -> String {
     let crl = if files.crls_pem.is_some() { format!("ssl_crl {CRLS};") } else { String::new() };
+    let ocsp = files
+        .ocsp_responder
+        .as_ref()
+        .map_or_else(String::new, |url| format!("ssl_ocsp on; ssl_ocsp_responder {url};"));
     let directory = directory.display();
     format!(
         "daemon off;
@@ -118,6 +122,7 @@ http {{
         ssl_verify_depth 2;
         ssl_client_certificate {directory}/{DEVICE_CAS};
         {crl}
+        {ocsp}
         location / {{ return 200 'hello $ssl_client_s_dn\\n'; }}
     }}
 }}

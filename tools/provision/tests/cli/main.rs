@@ -9,5 +9,6 @@ mod enroll;
 mod impostors;
 mod key_files;
 mod keys;
+mod ocsp;
 mod station;
 mod tools;
