@@ -22,7 +22,8 @@
 //!   asked for by name.
 //! - No certificate outlives what signed it; one that would is refused, not shortened.
 //! - No file is overwritten, ever; a CA is made as a whole or not at all.
-//! - Every signature is checked before it gets out.
+//! - Every signature of a key that is elsewhere (a token, a service) is checked before it gets out;
+//!   of a key in this process the first.
 //! - The clock is the caller's: times come in as seconds since 1970-01-01 UTC.
 //!
 //! What it deliberately does not do: decide which device may have a certificate (that is
@@ -80,7 +81,9 @@ pub mod verify;
 pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType};
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
-pub use crl::{CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason};
+pub use crl::{
+    CrlEntries, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason,
+};
 pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
 pub use document::{

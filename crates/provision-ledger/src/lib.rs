@@ -41,6 +41,7 @@
 mod certificates;
 mod fault;
 mod ledger;
+mod lot;
 mod new_file;
 mod row;
 mod schema;
@@ -48,10 +49,11 @@ mod sqlite;
 
 pub use certificates::{
     CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
-    RecordCertificateError, RevocationRecord, RevokeError, Unreadable, Which,
+    RecordCertificateError, Revocable, RevocationRecord, RevokeError, Unreadable, Which,
 };
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
     StorageFault,
 };
+pub use lot::{Lot, LotError};
 pub use sqlite::{OpenError, SqliteLedger};

@@ -57,6 +57,7 @@ impl Scene {
             device_cas_pem: read("ca/device-ca-bundle.crt")?,
             crls_pem: None,
             ocsp_responder: None,
+            crl_file: None,
         };
         let cloud = Nginx::start(Ipv4Addr::LOCALHOST, &files)?;
         Ok(Self { station, cloud })

@@ -21,6 +21,8 @@ use std::{
     time::Instant,
 };
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 pub use mosquitto::Mosquitto;
@@ -42,6 +44,9 @@ pub struct ServerFiles {
     pub crls_pem: Option<String>,
     /// URL of an OCSP responder that nginx is to ask about every certificate of a client's chain.
     pub ocsp_responder: Option<String>,
+    /// A file with revocation lists that nginx reads where it is, and again when it is told to by
+    /// [`Nginx::reload_command`].
+    pub crl_file: Option<PathBuf>,
 }
 
 impl ServerFiles {
@@ -55,6 +60,7 @@ impl ServerFiles {
             device_cas_pem: device_cas.iter().map(|der| pki::pem(der)).collect(),
             crls_pem: None,
             ocsp_responder: None,
+            crl_file: None,
         }
     }
 
@@ -139,7 +145,18 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
+        // It may have ended by itself; there is nobody to tell. A server with workers takes them with
+        // it if it is asked, and leaves them if it is killed.
+        if let Ok(id) = i32::try_from(self.process.id()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+        let deadline = Instant::now() + END_WITHIN;
+        while Instant::now() < deadline {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -166,5 +183,6 @@ const DEVICE_CAS: &str = "device-cas.pem";
 const CRLS: &str = "crls.pem";
 const OUTPUT: &str = "output.txt";
 
+const END_WITHIN: Duration = Duration::from_secs(3);
 const START_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use provision_ledger::Lot;
 use provision_wire::DeviceSerial;
 
 use crate::ca::CaCommand;
@@ -184,6 +185,11 @@ pub(crate) struct Enroll {
     /// Country in the certificate's subject, two letters.
     #[arg(long, value_name = "CC")]
     pub country: Option<String>,
+
+    /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
+    /// a new certificate; a device that has one keeps the lot it was made in.
+    #[arg(long, value_name = "LOT")]
+    pub lot: Option<Lot>,
 
     /// Leave the device open for another run instead of making its identity final.
     #[arg(long)]

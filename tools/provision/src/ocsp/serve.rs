@@ -51,8 +51,9 @@ pub(super) fn run(arguments: &Serve, report: &mut Report) -> Result<(), Fault> {
             .await
             .map_err(|cause| listen_fault(arguments, cause))?;
         let address = listener.local_addr().map_err(|cause| listen_fault(arguments, cause))?;
-        tell(&answering, address, report)?;
+        // Before anybody knows that it runs: who starts it may end it at once.
         let ended = ended().map_err(|cause| listen_fault(arguments, cause))?;
+        tell(&answering, address, report)?;
         listen(listener, shared, ended).await;
         Ok::<_, Fault>(())
     });

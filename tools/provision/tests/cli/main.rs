@@ -12,3 +12,4 @@ mod keys;
 mod ocsp;
 mod station;
 mod tools;
+mod watch;

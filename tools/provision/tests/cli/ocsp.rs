@@ -442,6 +442,7 @@ fn nginx_asks_and_takes_nobody_without_an_answer() {
         device_cas_pem: read("ca/device-ca-bundle.crt"),
         crls_pem: None,
         ocsp_responder: Some(responder.url()),
+        crl_file: None,
     };
     let nginx = Nginx::start(Ipv4Addr::LOCALHOST, &files).unwrap();
     let url = format!("https://{}/", nginx.address());
