@@ -4,18 +4,14 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_KP_CLIENT_AUTH};
 use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
 use const_oid::db::rfc5912::SECP_256_R_1;
-use der::asn1::{Any, BitString, Ia5String, OctetString};
-use der::{AnyRef, Decode as _, Document, Encode as _, Reader as _, SliceReader};
+use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
+use der::asn1::{Any, BitString, BitStringRef, Ia5String, Null, OctetString, Uint};
+use der::{AnyRef, Decode as _, Encode as _, Reader as _, SliceReader};
 use provision_csr::PublicKey;
 use sha2::{Digest as _, Sha256};
-use spki::{
-    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey,
-    SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
-};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use thiserror::Error;
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{self, Builder as _, CertificateBuilder};
-use x509_cert::certificate::{CertificateInner, Raw, TbsCertificate, TbsCertificateInner};
+use x509_cert::certificate::{CertificateInner, Raw, TbsCertificateInner};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -25,11 +21,10 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
 
 use der::flagset::FlagSet;
 
-use crate::algorithm::{self, SignatureAlgorithm, SignatureFault};
+use crate::algorithm::{self, SignatureFault};
 use crate::random::{RandomError, random_cert_serial};
 use crate::signer::{CaSigner, SignerFault};
 use crate::validity::Validity;
@@ -62,6 +57,9 @@ pub(crate) struct Contents {
     pub(crate) ocsp: Vec<String>,
     /// URLs of the issuer's certificate.
     pub(crate) ca_issuers: Vec<String>,
+    /// For an OCSP responder: nobody need ask whether this one was revoked (RFC 6960 section
+    /// 4.2.2.2.1).
+    pub(crate) ocsp_no_check: bool,
 }
 
 impl Contents {
@@ -121,6 +119,10 @@ impl Contents {
         if !access.is_empty() {
             all.push(AuthorityInfoAccessSyntax(access).to_extension(subject, &[])?);
         }
+        if self.ocsp_no_check {
+            let extn_value = OctetString::new(Null.to_der()?)?;
+            all.push(Extension { extn_id: ID_PKIX_OCSP_NOCHECK, critical: false, extn_value });
+        }
         Ok(all)
     }
 
@@ -157,19 +159,7 @@ pub enum CertifyError {
     Random(#[from] RandomError),
     /// What was to be said cannot be written in DER.
     #[error("the certificate could not be encoded: {0}")]
-    Encoding(builder::Error),
-}
-
-impl From<der::Error> for CertifyError {
-    fn from(error: der::Error) -> Self {
-        Self::Encoding(error.into())
-    }
-}
-
-impl From<builder::Error> for CertifyError {
-    fn from(error: builder::Error) -> Self {
-        Self::Encoding(error)
-    }
+    Encoding(#[from] der::Error),
 }
 
 /// Signs `statement` in the name of `issuer`, and checks the signature. Returns DER.
@@ -180,27 +170,70 @@ pub(crate) fn certify(
 ) -> Result<Vec<u8>, CertifyError> {
     let extensions =
         statement.contents.extensions(&statement.subject, &statement.public_key, &issuer.key_id)?;
-    let mut builder = CertificateBuilder::new(
-        Names { subject: statement.subject.clone(), issuer: issuer.name.clone(), extensions },
-        SerialNumber::new(&random_cert_serial()?)?,
-        statement.validity.to_x509()?,
-        statement.public_key.clone(),
-    )?;
-    let key = SignerKey { spki: signer.public_key(), algorithm: signer.algorithm() };
-    let to_sign = builder.finalize(&key)?;
-    let signature = sign_checked(signer, &to_sign)?;
-    Ok(builder.assemble(BitString::from_bytes(&signature)?, &key)?.to_der()?)
+    let algorithm = signer.algorithm().identifier().to_der()?;
+    let mut tbs = Vec::with_capacity(1024);
+    tbs.extend(VERSION_3);
+    Uint::new(&random_cert_serial()?)?.encode_to_vec(&mut tbs)?;
+    tbs.extend(&algorithm);
+    issuer.name.encode_to_vec(&mut tbs)?;
+    statement.validity.to_x509()?.encode_to_vec(&mut tbs)?;
+    statement.subject.encode_to_vec(&mut tbs)?;
+    statement.public_key.encode_to_vec(&mut tbs)?;
+    let extensions = extensions.to_der()?;
+    push_header(&mut tbs, EXPLICIT_3, extensions.len());
+    tbs.extend(extensions);
+    sign_whole(tbs, &algorithm, signer)
 }
 
-/// Signs, and lets nothing out that does not verify.
+/// Puts together what certificates and CRLs are: the part that is signed, the algorithm, the
+/// signature. `tbs` is the first without its header.
+pub(crate) fn sign_whole(
+    tbs: Vec<u8>,
+    algorithm: &[u8],
+    signer: &mut impl CaSigner,
+) -> Result<Vec<u8>, CertifyError> {
+    let mut whole = Vec::with_capacity(tbs.len() + 8);
+    push_header(&mut whole, SEQUENCE, tbs.len());
+    whole.extend(&tbs);
+    drop(tbs);
+    let signature = sign_checked(signer, &whole)?;
+    let signature = BitStringRef::from_bytes(&signature)?.to_der()?;
+    let len = whole.len() + algorithm.len() + signature.len();
+    let mut signed = Vec::with_capacity(len + 8);
+    push_header(&mut signed, SEQUENCE, len);
+    signed.extend(&whole);
+    signed.extend(algorithm);
+    signed.extend(signature);
+    Ok(signed)
+}
+
+/// The header of an element in DER, for what is written piece by piece.
+pub(crate) fn push_header(out: &mut Vec<u8>, tag: u8, len: usize) {
+    out.push(tag);
+    match len {
+        0..=0x7f => out.push(len as u8),
+        _ => {
+            let bytes = len.to_be_bytes();
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            out.push(0x80 | (bytes.len() - zeros) as u8);
+            out.extend(&bytes[zeros..]);
+        }
+    }
+}
+
+/// Signs, and lets nothing out that does not verify, as far as the signer is not proven.
 pub(crate) fn sign_checked(
     signer: &mut impl CaSigner,
     message: &[u8],
 ) -> Result<Vec<u8>, CertifyError> {
-    let key = SubjectPublicKeyInfoOwned::from_der(&signer.public_key())?;
     let signature = signer.sign(message)?;
+    if signer.is_proven() {
+        return Ok(signature);
+    }
+    let key = SubjectPublicKeyInfoOwned::from_der(&signer.public_key())?;
     algorithm::verify(&key, &signer.algorithm().identifier(), message, &signature)
         .map_err(|_| CertifyError::BadSignature)?;
+    signer.proven();
     Ok(signature)
 }
 
@@ -262,55 +295,8 @@ fn point(url: &str) -> der::Result<DistributionPoint> {
     })
 }
 
-/// For the builder, which asks a profile what to write.
-struct Names {
-    subject: Name,
-    issuer: Name,
-    extensions: Vec<Extension>,
-}
-
-impl BuilderProfile for Names {
-    fn get_issuer(&self, _: &Name) -> Name {
-        self.issuer.clone()
-    }
-
-    fn get_subject(&self) -> Name {
-        self.subject.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: &TbsCertificate,
-    ) -> builder::Result<Vec<Extension>> {
-        Ok(self.extensions.clone())
-    }
-}
-
-/// For the builder, which wants to know the algorithm of the signature to come.
-#[derive(Clone)]
-struct SignerKey {
-    spki: Vec<u8>,
-    algorithm: SignatureAlgorithm,
-}
-
-impl signature::Keypair for SignerKey {
-    type VerifyingKey = Self;
-
-    fn verifying_key(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl EncodePublicKey for SignerKey {
-    fn to_public_key_der(&self) -> spki::Result<Document> {
-        Ok(Document::try_from(self.spki.as_slice())?)
-    }
-}
-
-impl DynSignatureAlgorithmIdentifier for SignerKey {
-    fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
-        Ok(self.algorithm.identifier())
-    }
-}
+pub(crate) const SEQUENCE: u8 = 0x30;
+/// `[3] EXPLICIT`
+const EXPLICIT_3: u8 = 0xa3;
+/// `[0] EXPLICIT INTEGER 2`
+const VERSION_3: [u8; 5] = [0xa0, 3, 2, 1, 2];

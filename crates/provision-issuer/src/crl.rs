@@ -28,7 +28,7 @@ use x509_cert::time::Time;
 
 use crate::algorithm::{self, SignatureFault};
 use crate::authority::{Authority, CaCertificate, OpenError};
-use crate::certificate::{CertifyError, sign_checked, uri};
+use crate::certificate::{CertifyError, SEQUENCE, push_header, sign_whole, uri};
 use crate::inspect::name_text;
 use crate::issuer::present;
 use crate::key_file;
@@ -154,11 +154,37 @@ pub struct CrlRequest {
     pub url: Option<String>,
 }
 
+/// The entries of a CRL to be, written one by one: a million of them are forty megabytes.
+#[derive(Debug, Clone, Default)]
+pub struct CrlEntries {
+    der: Vec<u8>,
+    count: u64,
+}
+
+impl CrlEntries {
+    /// Adds one.
+    ///
+    /// # Errors
+    ///
+    /// If its serial number or time cannot be written.
+    pub fn push(&mut self, entry: &Revoked) -> der::Result<()> {
+        push_entry(&mut self.der, entry)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
 /// A CA of a directory that can sign its CRL: any of them, whether it still signs certificates or
 /// not.
 #[derive(Debug)]
 pub struct CrlSigner {
-    authority: Authority<SoftwareSigner>,
+    pub(crate) authority: Authority<SoftwareSigner>,
     name: String,
 }
 
@@ -181,6 +207,17 @@ impl CrlSource {
     ///
     /// [`OpenError`] if the directory is no CA's.
     pub fn all(dir: &Path) -> Result<Vec<Self>, OpenError> {
+        let mut every = Self::every(dir)?;
+        every.retain(Self::has_key);
+        Ok(every)
+    }
+
+    /// Every CA of a directory, whether its key is there or not.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the directory is no CA's.
+    pub fn every(dir: &Path) -> Result<Vec<Self>, OpenError> {
         let ca = present(dir, SignedBy::Device)?;
         let mut all = vec![
             ("device-issuing", ca.device_issuing_certificate(), ca.device_issuing_key()),
@@ -202,10 +239,9 @@ impl CrlSource {
         }
         let mut seen = Vec::new();
         let mut found = Vec::new();
+        // One whose key is there stands for another of the same key.
+        all.sort_by_key(|source| !source.has_key());
         for source in all {
-            if !source.key.exists() {
-                continue;
-            }
             let key = CaCertificate::open(&source.certificate)?.public_key().clone();
             if !seen.contains(&key) {
                 seen.push(key);
@@ -213,6 +249,59 @@ impl CrlSource {
             }
         }
         Ok(found)
+    }
+
+    /// The certificates of a directory's CAs that another CA of it has signed, DER: issuing CAs,
+    /// retired ones and cross certificates. They were made before there was a ledger to record them.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the directory is no CA's, or if one of them cannot be read.
+    pub fn certified(dir: &Path) -> Result<Vec<Vec<u8>>, OpenError> {
+        let ca = present(dir, SignedBy::Device)?;
+        let mut paths =
+            vec![ca.device_issuing_certificate(), ca.device_issuing_cross_certificate()];
+        paths.extend(
+            fs::read_dir(ca.retired())
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.extension().is_some_and(|extension| extension == "crt")),
+        );
+        let mut found = Vec::new();
+        for path in paths.iter().filter(|path| path.exists()) {
+            let all = CaCertificate::open_all(path)?;
+            found.extend(all.into_iter().filter(|ca| !ca.is_self_signed()));
+        }
+        Ok(found.into_iter().map(|ca| ca.der().to_vec()).collect())
+    }
+
+    /// Whether its key is there.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.key.exists()
+    }
+
+    /// Whether it certifies CAs, and so is needed rarely: its key belongs in a safe.
+    #[must_use]
+    pub fn is_device_root(&self) -> bool {
+        self.name.trim_start_matches("retired/").starts_with("device-root")
+    }
+
+    /// What the files of this CA's CRL are called.
+    #[must_use]
+    pub fn crl_file(&self) -> String {
+        format!("{}.crl", self.name.replace('/', "-"))
+    }
+
+    /// The key identifier by which a ledger knows what it issued. Its key is not needed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if its certificate cannot be read.
+    pub fn key_id(&self) -> Result<Vec<u8>, OpenError> {
+        let certificate = CaCertificate::open(&self.certificate)?;
+        Ok(certificate.identity().key_id.as_bytes().to_vec())
     }
 
     /// Whether opening it needs a passphrase.
@@ -262,9 +351,9 @@ impl CrlSigner {
     pub fn sign_crl(
         &mut self,
         request: &CrlRequest,
-        revoked: impl IntoIterator<Item = Revoked>,
+        entries: CrlEntries,
     ) -> Result<Vec<u8>, CertifyError> {
-        self.authority.sign_crl(request, revoked)
+        self.authority.sign_crl(request, entries)
     }
 }
 
@@ -273,12 +362,8 @@ impl<S: CaSigner> Authority<S> {
     fn sign_crl(
         &mut self,
         request: &CrlRequest,
-        revoked: impl IntoIterator<Item = Revoked>,
+        CrlEntries { der: entries, .. }: CrlEntries,
     ) -> Result<Vec<u8>, CertifyError> {
-        let mut entries = Vec::new();
-        for entry in revoked {
-            push_entry(&mut entries, &entry)?;
-        }
         let identity = self.certificate().identity().clone();
         let algorithm = self.signer().algorithm().identifier().to_der()?;
         let mut tbs = VERSION_2.to_vec();
@@ -288,23 +373,14 @@ impl<S: CaSigner> Authority<S> {
         time(request.next_update_s)?.encode_to_vec(&mut tbs)?;
         if !entries.is_empty() {
             push_header(&mut tbs, SEQUENCE, entries.len());
-            tbs.append(&mut entries);
+            tbs.extend(&entries);
         }
+        drop(entries);
         let extensions = crl_extensions(request, &identity)?.to_der()?;
         push_header(&mut tbs, EXPLICIT_0, extensions.len());
         tbs.extend(extensions);
 
-        let mut whole = Vec::with_capacity(tbs.len() + 1024);
-        push_header(&mut whole, SEQUENCE, tbs.len());
-        whole.append(&mut tbs);
-        let signature = sign_checked(self.signer(), &whole)?;
-        let signature = BitStringRef::from_bytes(&signature)?.to_der()?;
-        let mut crl = Vec::with_capacity(whole.len() + 1024);
-        push_header(&mut crl, SEQUENCE, whole.len() + algorithm.len() + signature.len());
-        crl.append(&mut whole);
-        crl.extend(algorithm);
-        crl.extend(signature);
-        Ok(crl)
+        sign_whole(tbs, &algorithm, self.signer())
     }
 }
 
@@ -346,19 +422,6 @@ fn push_entry(out: &mut Vec<u8>, entry: &Revoked) -> der::Result<()> {
     push_header(out, SEQUENCE, body.len());
     out.append(&mut body);
     Ok(())
-}
-
-fn push_header(out: &mut Vec<u8>, tag: u8, len: usize) {
-    out.push(tag);
-    match len {
-        0..=0x7f => out.push(len as u8),
-        _ => {
-            let bytes = len.to_be_bytes();
-            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-            out.push(0x80 | (bytes.len() - zeros) as u8);
-            out.extend(&bytes[zeros..]);
-        }
-    }
 }
 
 /// A CRL as it was read.
@@ -559,10 +622,17 @@ impl RevocationList {
     /// If an entry before it cannot be read.
     pub fn find(&self, cert_serial: &[u8]) -> der::Result<Option<Revoked>> {
         let wanted = without_zeros(cert_serial);
-        for entry in self.entries() {
-            let entry = entry?;
-            if without_zeros(&entry.cert_serial) == wanted {
-                return Ok(Some(entry));
+        let mut reader = SliceReader::new(&self.der[self.entries.clone()])?;
+        while !reader.is_finished() {
+            // Of each no more is read than its serial number: there may be a million.
+            let mut this = reader.clone();
+            let header = der::Header::decode(&mut reader)?;
+            header.tag().assert_eq(Tag::Sequence)?;
+            let mut fields = SliceReader::new(reader.read_slice(header.length())?)?;
+            let serial = AnyRef::decode(&mut fields)?;
+            serial.tag().assert_eq(Tag::Integer)?;
+            if without_zeros(serial.value()) == wanted {
+                return entry(&mut this).map(Some);
             }
         }
         Ok(None)
@@ -603,7 +673,6 @@ fn position(reader: &SliceReader<'_>) -> usize {
     u32::from(reader.position()) as usize
 }
 
-const SEQUENCE: u8 = 0x30;
 /// `[0] EXPLICIT`
 const EXPLICIT_0: u8 = 0xa0;
 /// `INTEGER 1`

@@ -70,6 +70,23 @@ pub fn create(path: &Path, contents: &[u8], access: Access) -> Result<(), FileEr
     })
 }
 
+/// Puts `contents` in the place of what `path` holds, if anything. Who reads it meanwhile finds the
+/// old or the new, never half of one. Everybody may read it; for certificates and CRLs.
+///
+/// # Errors
+///
+/// [`FileError`] with what the operating system said. What was there is still there then.
+pub fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    // Left over from a run that was cut off.
+    let _ = fs::remove_file(&beside);
+    create(&beside, contents, Access::EverybodyReads)?;
+    fs::rename(&beside, path).map_err(FileError::on("replace", path))?;
+    sync_directory(parent_of(path))
+}
+
 /// Creates a directory that only its owner enters (0700).
 pub(crate) fn create_directory(path: &Path) -> Result<(), FileError> {
     let mut builder = fs::DirBuilder::new();

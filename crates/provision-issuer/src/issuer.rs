@@ -289,6 +289,15 @@ pub(crate) fn present(dir: &Path, signed_by: SignedBy) -> Result<CaDirectory, Op
 
 /// Within the issuer's own validity, or not at all.
 fn leaf_validity(issuer: Validity, profile: &Profile, now_s: u64) -> Result<Validity, IssueError> {
+    within(issuer, profile.lifetime, profile.backdate_s, now_s)
+}
+
+pub(crate) fn within(
+    issuer: Validity,
+    lifetime: Lifetime,
+    backdate_s: u32,
+    now_s: u64,
+) -> Result<Validity, IssueError> {
     if !issuer.contains(now_s) {
         return Err(IssueError::IssuerNotValid {
             now_s,
@@ -296,8 +305,8 @@ fn leaf_validity(issuer: Validity, profile: &Profile, now_s: u64) -> Result<Vali
             not_after_s: issuer.not_after_s,
         });
     }
-    let backdate_s = u64::from(profile.backdate_s);
-    let mut validity = match profile.lifetime {
+    let backdate_s = u64::from(backdate_s);
+    let mut validity = match lifetime {
         Lifetime::Days(days) => Validity::days(now_s, backdate_s, days)?,
         Lifetime::UntilIssuerEnds => Validity {
             not_before_s: now_s.saturating_sub(backdate_s),

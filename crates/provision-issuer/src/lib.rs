@@ -22,7 +22,8 @@
 //!   asked for by name.
 //! - No certificate outlives what signed it; one that would is refused, not shortened.
 //! - No file is overwritten, ever; a CA is made as a whole or not at all.
-//! - Every signature is checked before it gets out.
+//! - Every signature of a key that is elsewhere (a token, a service) is checked before it gets out;
+//!   of a key in this process the first.
 //! - The clock is the caller's: times come in as seconds since 1970-01-01 UTC.
 //!
 //! What it deliberately does not do: decide which device may have a certificate (that is
@@ -62,6 +63,7 @@ mod issuer;
 mod issuer_hints;
 mod key_file;
 mod name;
+mod ocsp;
 mod overview;
 mod passphrase;
 pub mod pkcs12;
@@ -80,14 +82,16 @@ pub mod verify;
 pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType};
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
-pub use crl::{CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason};
+pub use crl::{
+    CrlEntries, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason,
+};
 pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
 pub use document::{
     Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
     to_pem,
 };
-pub use files::{Access, FileError, create as create_file};
+pub use files::{Access, FileError, create as create_file, replace as replace_file};
 pub use host::{HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};
 pub use init::{CaNames, CaRequest, CaValidity, InitError, OpenedCa, init, init_opened};
@@ -95,6 +99,10 @@ pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};
 pub use issuer_hints::{IssuerHints, name_of_der, organization_of_subject};
 pub use key_file::{KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem};
 pub use name::{Country, NameError, NameText};
+pub use ocsp::{
+    Answering, NewResponder, OCSP_REQUEST_LEN_MAX, OcspAnswer, OcspOutcome, OcspResponder,
+    OcspStatus, ResponderError, ResponderFault,
+};
 pub use overview::{CaOverview, KeyState, overview};
 pub use passphrase::{KeyProtection, Passphrase, PassphraseError};
 pub use private_key::{KeyFault, PrivateKey};

@@ -272,6 +272,7 @@ impl Profile {
             crl: self.crl.clone(),
             ocsp: self.ocsp.clone(),
             ca_issuers: self.ca_issuers.clone(),
+            ..Contents::default()
         };
         Ok((subject, contents))
     }

@@ -13,7 +13,8 @@ use crate::private_key::{KeyFault, PrivateKey};
 /// # Contract
 ///
 /// A signature must verify under [`public_key`](Self::public_key), which never changes. Whoever
-/// asks checks every signature before letting it out, so a fault is caught, not published.
+/// asks checks every signature before letting it out, so a fault is caught, not published; unless
+/// the signer [says](Self::is_proven) that it needs no more of that.
 pub trait CaSigner {
     /// The public half: a SubjectPublicKeyInfo in DER (RFC 5280 section 4.1).
     fn public_key(&self) -> Vec<u8>;
@@ -29,6 +30,15 @@ pub trait CaSigner {
     ///
     /// [`SignerFault`] with what the token or service said. The same message may be given again.
     fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault>;
+
+    /// Whether its signatures need no more checking. Never, for a key that is elsewhere: a token or
+    /// a service may take another key at any time.
+    fn is_proven(&self) -> bool {
+        false
+    }
+
+    /// Told when a signature of it was checked and verified.
+    fn proven(&mut self) {}
 }
 
 /// The CA's key could not sign.
@@ -44,42 +54,56 @@ impl SignerFault {
 }
 
 /// A private key held in this process's memory; wiped when dropped.
-pub struct SoftwareSigner(PrivateKey);
+///
+/// Its first signature is checked, and then no more: key and library are the same in the next call,
+/// and checking takes longer than signing. So do OpenSSL and others, who check none.
+pub struct SoftwareSigner {
+    key: PrivateKey,
+    proven: bool,
+}
 
 impl SoftwareSigner {
     /// Makes a new key from the operating system's random numbers.
     pub(crate) fn generate(kind: KeyType) -> Result<Self, KeyFault> {
-        PrivateKey::generate(kind).map(Self)
+        PrivateKey::generate(kind).map(Self::new)
     }
 
     /// Takes a key.
     #[must_use]
     pub const fn new(key: PrivateKey) -> Self {
-        Self(key)
+        Self { key, proven: false }
     }
 
     /// To be written to a file, and for nothing else.
     pub(crate) const fn key(&self) -> &PrivateKey {
-        &self.0
+        &self.key
     }
 }
 
 impl CaSigner for SoftwareSigner {
     fn public_key(&self) -> Vec<u8> {
-        self.0.public_key_der()
+        self.key.public_key_der()
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
+        self.key.algorithm()
     }
 
     fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault> {
-        self.0.sign(message)
+        self.key.sign(message)
+    }
+
+    fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    fn proven(&mut self) {
+        self.proven = true;
     }
 }
 
 impl fmt::Debug for SoftwareSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SoftwareSigner").field(&self.0).finish()
+        f.debug_tuple("SoftwareSigner").field(&self.key).finish()
     }
 }

@@ -41,17 +41,19 @@
 mod certificates;
 mod fault;
 mod ledger;
+mod lot;
 mod new_file;
 mod row;
 mod schema;
 mod sqlite;
 
 pub use certificates::{
-    CertificateRecord, Certificates, CrlRecord, RecordCertificateError, RevocationRecord,
-    RevokeError, Unreadable, Which,
+    CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
+    RecordCertificateError, Revocable, RevocationRecord, RevokeError, Unreadable, Which,
 };
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
     StorageFault,
 };
+pub use lot::{Lot, LotError};
 pub use sqlite::{OpenError, SqliteLedger};

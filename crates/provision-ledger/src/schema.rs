@@ -4,7 +4,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x5052_4f56;
 
 /// Version of the tables below, kept in the file's header (`user_version`).
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// Version 1. The rules of [`Ledger`](crate::Ledger) are the database's own: whatever writes to
 /// it, and however many at once, a second certificate for a device cannot be stored.
@@ -112,10 +112,35 @@ pub(crate) const ADD_VERSION_2: &str = "
         BEGIN SELECT RAISE(ABORT, 'a CRL on record cannot be removed'); END;
 ";
 
+/// What version 3 adds: which devices were made in one lot, so that one can revoke a lot.
+pub(crate) const ADD_VERSION_3: &str = "
+    CREATE TABLE lot_member (
+        id    INTEGER PRIMARY KEY,
+        entry INTEGER NOT NULL UNIQUE REFERENCES entry (id),
+        lot   TEXT    NOT NULL CHECK (length(lot) BETWEEN 1 AND 64)
+    ) STRICT;
+    CREATE INDEX members_of_lot ON lot_member (lot);
+
+    CREATE TRIGGER lot_member_stays BEFORE UPDATE ON lot_member
+        BEGIN SELECT RAISE(ABORT, 'the lot of a device cannot be changed'); END;
+    CREATE TRIGGER lot_member_kept  BEFORE DELETE ON lot_member
+        BEGIN SELECT RAISE(ABORT, 'a device cannot be removed from its lot'); END;
+";
+
+pub(crate) const ADD_LOT_MEMBER: &str = "INSERT INTO lot_member (entry, lot) VALUES (?1, ?2)";
+
+pub(crate) const LEAVES_OF_LOT: &str = "
+    SELECT entry.leaf, entry.device FROM lot_member JOIN entry ON entry.id = lot_member.entry
+    WHERE lot_member.lot = ?1 ORDER BY entry.id";
+
 pub(crate) const ADD_CERTIFICATE: &str = "
     INSERT INTO certificate
         (issuer_key_id, cert_serial, name, profile, der, sha256, not_after_s, issued_at_s)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (issuer_key_id, cert_serial) DO NOTHING";
+
+pub(crate) const CERTIFICATE: &str = "
+    SELECT der FROM certificate WHERE issuer_key_id = ?1 AND cert_serial = ?2";
 
 pub(crate) const CERTIFICATES: &str = "
     SELECT issuer_key_id, cert_serial, name, profile, der, not_after_s, issued_at_s
@@ -138,9 +163,14 @@ pub(crate) const REVOCATION: &str = "
     SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
     WHERE issuer_key_id = ?1 AND cert_serial = ?2";
 
+/// All of a CA. The plus keeps SQLite from the index: it would sort a million rows instead of
+/// reading them in order.
 pub(crate) const REVOCATIONS: &str = "
     SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
-    WHERE issuer_key_id = ?1 ORDER BY id";
+    WHERE +issuer_key_id = ?1 ORDER BY id";
+
+pub(crate) const COUNT_REVOCATIONS: &str =
+    "SELECT count(*) FROM revocation WHERE issuer_key_id = ?1";
 
 pub(crate) const LATEST_CRL: &str = "
     SELECT number, this_update_s, next_update_s, revocations FROM crl

@@ -16,6 +16,7 @@ use crate::fault::fault_of;
 use crate::ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
 };
+use crate::lot::Lot;
 use crate::row::{LeafChanged, StoredEntry, chain_from_row, damaged, from_sql_time, to_sql_time};
 use crate::{new_file, schema};
 
@@ -94,6 +95,42 @@ impl SqliteLedger {
         self.connection.busy_timeout(patience).map_err(|error| self.failed(error))
     }
 
+    /// As [`record_issued`](Ledger::record_issued), for a device made in a lot. In which lot it was
+    /// made is recorded with its certificate, once.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_issued`](Ledger::record_issued).
+    pub fn record_issued_in(
+        &mut self,
+        lot: Option<&Lot>,
+        chain: &Chain,
+        at_s: u64,
+    ) -> Result<(), RecordIssuedError> {
+        let conflict = self.add_entry(chain, lot, at_s).map_err(|error| self.failed(error))?;
+        let Some(Conflict { field, entry }) = conflict else {
+            return Ok(());
+        };
+        let leaf_sha256 = chain.leaf_sha256();
+        Err(match field {
+            _ if entry.leaf_sha256 == leaf_sha256 => return Ok(()),
+            Field::PublicKey if entry.device != *chain.device() => {
+                RecordIssuedError::KeyElsewhere {
+                    device: chain.device().clone(),
+                    other: entry.device,
+                }
+            }
+            Field::PublicKey | Field::Device => RecordIssuedError::DeviceHasCertificate {
+                device: entry.device,
+                cert_serial: entry.cert_serial,
+            },
+            Field::CertSerial => RecordIssuedError::CertSerialTaken {
+                cert_serial: entry.cert_serial,
+                other: entry.device,
+            },
+        })
+    }
+
     fn open_with(path: &Path, access: OpenFlags) -> Result<Self, OpenError> {
         let connection = connect(path, access).map_err(|error| at(path, error))?;
         let header = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
@@ -162,7 +199,12 @@ impl SqliteLedger {
     }
 
     /// What is recorded already, if the rules forbid to record `chain`.
-    fn add_entry(&mut self, chain: &Chain, at_s: u64) -> rusqlite::Result<Option<Conflict>> {
+    fn add_entry(
+        &mut self,
+        chain: &Chain,
+        lot: Option<&Lot>,
+        at_s: u64,
+    ) -> rusqlite::Result<Option<Conflict>> {
         let transaction = begin(&mut self.connection)?;
         if let Some(conflict) = conflict(&transaction, chain)? {
             return Ok(Some(conflict));
@@ -178,6 +220,10 @@ impl SqliteLedger {
             to_sql_time(chain.not_after()),
             to_sql_time(at_s),
         ))?;
+        if let Some(lot) = lot {
+            let entry = transaction.last_insert_rowid();
+            transaction.prepare_cached(schema::ADD_LOT_MEMBER)?.execute((entry, lot.as_str()))?;
+        }
         transaction.commit()?;
         Ok(None)
     }
@@ -231,28 +277,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn record_issued(&mut self, chain: &Chain, at_s: u64) -> Result<(), RecordIssuedError> {
-        let conflict = self.add_entry(chain, at_s).map_err(|error| self.failed(error))?;
-        let Some(Conflict { field, entry }) = conflict else {
-            return Ok(());
-        };
-        let leaf_sha256 = chain.leaf_sha256();
-        Err(match field {
-            _ if entry.leaf_sha256 == leaf_sha256 => return Ok(()),
-            Field::PublicKey if entry.device != *chain.device() => {
-                RecordIssuedError::KeyElsewhere {
-                    device: chain.device().clone(),
-                    other: entry.device,
-                }
-            }
-            Field::PublicKey | Field::Device => RecordIssuedError::DeviceHasCertificate {
-                device: entry.device,
-                cert_serial: entry.cert_serial,
-            },
-            Field::CertSerial => RecordIssuedError::CertSerialTaken {
-                cert_serial: entry.cert_serial,
-                other: entry.device,
-            },
-        })
+        self.record_issued_in(None, chain, at_s)
     }
 
     fn record_enrolled(
@@ -446,6 +471,7 @@ fn make_tables_in(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(schema::CREATE)?;
     transaction.execute_batch(schema::ADD_VERSION_2)?;
+    transaction.execute_batch(schema::ADD_VERSION_3)?;
     transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", schema::VERSION)?;
     transaction.commit()
@@ -461,9 +487,11 @@ fn bring_up_to_date(connection: &mut Connection) -> rusqlite::Result<()> {
         return Ok(());
     }
     let transaction = begin(connection)?;
-    if version(&transaction)? == 1 {
-        transaction.execute_batch(schema::ADD_VERSION_2)?;
-        transaction.pragma_update(None, "user_version", 2)?;
+    for (before, add) in [(1, schema::ADD_VERSION_2), (2, schema::ADD_VERSION_3)] {
+        if version(&transaction)? == before {
+            transaction.execute_batch(add)?;
+            transaction.pragma_update(None, "user_version", before + 1)?;
+        }
     }
     transaction.commit()
 }

@@ -64,6 +64,8 @@ impl Scene {
             key_pem: read("server/server.key")?,
             device_cas_pem: read("ca/device-ca-bundle.crt")?,
             crls_pem: None,
+            ocsp_responder: None,
+            crl_file: None,
         };
         let cloud = Nginx::start(Ipv4Addr::LOCALHOST, &files)?;
         Ok(Self { station, cloud })

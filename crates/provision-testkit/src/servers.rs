@@ -40,6 +40,11 @@ pub struct ServerFiles {
     pub device_cas_pem: String,
     /// Revocation lists, one for every CA of the chain; `None` to revoke nobody.
     pub crls_pem: Option<String>,
+    /// URL of an OCSP responder that nginx is to ask about every certificate of a client's chain.
+    pub ocsp_responder: Option<String>,
+    /// A file with revocation lists that nginx reads where it is, and again when it is told to by
+    /// [`Nginx::reload_command`].
+    pub crl_file: Option<PathBuf>,
 }
 
 impl ServerFiles {
@@ -52,6 +57,8 @@ impl ServerFiles {
             key_pem: server.key_pem(),
             device_cas_pem: device_cas.iter().map(|der| pki::pem(der)).collect(),
             crls_pem: None,
+            ocsp_responder: None,
+            crl_file: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use provision_ledger::Lot;
 use provision_wire::DeviceSerial;
 
 use crate::ca::CaCommand;
@@ -19,6 +20,7 @@ use crate::inspect::Inspect;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
 use crate::matching::Match;
+use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
 use crate::revoke::Revoke;
 use crate::sign::Sign;
@@ -106,6 +108,9 @@ pub(crate) enum Command {
     /// Write the configuration of a server that takes the CA's devices and people.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Answer whether a certificate was revoked (OCSP, RFC 6960).
+    #[command(subcommand)]
+    Ocsp(OcspCommand),
     /// Put one question to a device by hand.
     Ask(Ask),
     /// List the serial ports of this machine.
@@ -205,6 +210,11 @@ pub(crate) struct Enroll {
     /// station makes it instead. Everything else the device checks as always.
     #[arg(long, value_name = "WHAT", value_enum)]
     pub unchecked_on_device: Option<Unchecked>,
+
+    /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
+    /// a new certificate; a device that has one keeps the lot it was made in.
+    #[arg(long, value_name = "LOT")]
+    pub lot: Option<Lot>,
 
     /// Leave the device open for another run instead of making its identity final.
     #[arg(long)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use provision_csr::PortableP256;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy};
-use provision_ledger::{Certificates as _, Ledger as _, SqliteLedger};
+use provision_ledger::{Certificates as _, Ledger as _, Lot, SqliteLedger};
 use provision_path::ServerName;
 use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
 use provision_station::evidence::{Chain, Policy};
@@ -100,6 +100,7 @@ struct Station {
     issuer: FileIssuer,
     profile: Profile,
     ledger: SqliteLedger,
+    lot: Option<Lot>,
     plan: Plan,
 }
 
@@ -129,7 +130,7 @@ impl Station {
             timing: Timing { hello, ..Timing::default() },
         };
         let ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
-        Ok(Self { issuer, profile, ledger, plan })
+        Ok(Self { issuer, profile, ledger, lot: arguments.lot.clone(), plan })
     }
 
     /// One run on one port. The machine says what it wants; this does it.
@@ -171,7 +172,8 @@ impl Station {
                     Input::Issued(chain)
                 }
                 Output::Record(Record::Issued(chain)) => {
-                    self.ledger.record_issued(&chain, system::now_s()?)?;
+                    let now_s = system::now_s()?;
+                    self.ledger.record_issued_in(self.lot.as_ref(), &chain, now_s)?;
                     Input::Recorded
                 }
                 Output::Record(Record::Enrolled(enrolled)) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use provision_issuer::verify::VerifyError;
 use provision_issuer::{
     CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, OpenError,
-    ProfileError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
+    ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
     OpenError as LedgerOpenError, RecordCertificateError, RecordEnrolledError, RecordIssuedError,
@@ -71,6 +71,17 @@ pub(crate) enum Fault {
     /// No CRL was made.
     #[error(transparent)]
     Certify(#[from] CertifyError),
+    /// There is no OCSP responder, or none was made.
+    #[error(transparent)]
+    Responder(#[from] ResponderError),
+    /// Nobody can be listened to.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// Where.
+        address: core::net::SocketAddr,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// No key was made, or it cannot be used.
     #[error(transparent)]
     Key(#[from] KeyFault),
@@ -245,6 +256,7 @@ impl Fault {
             | Self::Issue(_)
             | Self::Host(_)
             | Self::Certify(_)
+            | Self::Responder(_)
             | Self::Key(_)
             | Self::WriteKey(_)
             | Self::Passphrase(_)
@@ -266,6 +278,7 @@ impl Fault {
             | Self::File(_)
             | Self::Differs { .. }
             | Self::Document { .. }
+            | Self::Listen { .. }
             | Self::Pkcs12(_)
             | Self::NotACertificate { .. }
             | Self::Random(_)
@@ -343,6 +356,14 @@ impl Fault {
             Self::Host(_) => {
                 "nothing was written; `--ca` says where the CA is; a wrong passphrase shows here too"
             }
+            Self::Responder(ResponderError::NotAResponder { .. }) => {
+                "`provision ocsp cert` makes one; `--responder` says where it is"
+            }
+            Self::Responder(_) => {
+                "nothing was written; `provision ocsp cert` makes the certificates anew, which needs \
+                 the CAs' keys"
+            }
+            Self::Listen { .. } => "another program may listen there: `--listen ADDRESS:PORT`",
             Self::Certify(_) | Self::Key(_) | Self::WriteKey(_) => "nothing was written",
             Self::Pkcs12(_) => "nothing was written; `provision match` tells which files fit",
             Self::File(fault) if fault.already_exists() => {

@@ -4,7 +4,7 @@
 //!   cli        what can be said on the command line
 //!   enroll     the main job: one port, one run of the dialogue
 //!   ask        one question by hand
-//!   ca, host_cert, sign, csr, revoke, crl        the CA; each has its arguments beside it
+//!   ca, host_cert, sign, csr, revoke, crl, ocsp  the CA; each has its arguments beside it
 //!   verify, inspect, check_end, matching         what is this, and is it good?
 //!   doctor          does a server take us, and if not, why?
 //!   key, convert, fullchain, p12, dhparam        files put into another form
@@ -42,6 +42,7 @@ mod kit;
 mod ledger;
 mod line;
 mod matching;
+mod ocsp;
 mod p12;
 mod pem;
 mod ports;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Some(Command::Crl(arguments)) => crl::run(arguments, &mut report),
         Some(Command::Kit(arguments)) => kit::run(arguments, &mut report),
         Some(Command::Config(command)) => config::run(command, &mut report),
+        Some(Command::Ocsp(command)) => ocsp::run(command, &mut report),
         Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),

@@ -92,6 +92,18 @@ impl Report {
         Ok(())
     }
 
+    /// Something that will go wrong if nobody does anything: `event` says it to programs, and gets
+    /// its name.
+    pub(crate) fn warning(&mut self, text: &str, mut event: Value) -> Result<(), Fault> {
+        if self.json {
+            event["event"] = "warning".into();
+            event["message"] = text.into();
+            return line(&event);
+        }
+        writeln!(io::stderr(), "warning: {text}")?;
+        Ok(())
+    }
+
     /// What went wrong. Never fails: there is nobody left to tell.
     pub(crate) fn fault(&mut self, port: Option<&str>, fault: &Fault) {
         if self.json {

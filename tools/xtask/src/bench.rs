@@ -2,6 +2,7 @@
 //! instructions on the emulated device, is held against a budget all the same.
 
 mod device;
+mod issuer;
 
 use clap::Subcommand;
 
@@ -16,11 +17,18 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Certificates per second beside rcgen and openssl, and a CRL with a million entries.
+    Issuer {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `cargo xtask bench …`
 pub(crate) fn run(what: Bench) -> Result<(), Fault> {
     match what {
         Bench::Device { json } => device::run(json),
+        Bench::Issuer { json } => issuer::run(json),
     }
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use provision_ledger::{Certificates as _, Ledger as _, OpenError, SqliteLedger, State, Which};
+use provision_ledger::{
+    Certificates as _, Ledger as _, Lot, OpenError, SqliteLedger, State, Which,
+};
 use provision_station::evidence::Standing;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -57,7 +59,7 @@ fn nothing_of_version_1_is_lost_or_changed() {
 
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let raw = Connection::open(&path).unwrap();
-    assert_eq!(version(&raw), 2);
+    assert_eq!(version(&raw), 3);
     assert_eq!(read(&raw), rows_before);
     let schema_after = schema(&raw);
     for made in &schema_before {
@@ -92,12 +94,14 @@ fn what_version_2_is_for_can_be_done_with_what_version_1_recorded() {
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let device = serial("sensor-0002");
     assert_eq!(ledger.revocation_of(&device).unwrap(), None);
-    let revoked = ledger.revoke(&Which::OfDevice(device.clone()), 1, NOW_S).unwrap();
+    let revoked = ledger.revoke(&Which::OfDevice(device.clone()), 1, NOW_S).unwrap().remove(0);
     assert_eq!(ledger.revocation_of(&device).unwrap(), Some(revoked.clone()));
     let entry = ledger.find(&device).unwrap().unwrap();
     assert_eq!(revoked.cert_serial, entry.cert_serial);
-    let crl = ledger.begin_crl(&revoked.issuer_key_id, NOW_S, NOW_S + 1).unwrap();
-    assert_eq!(crl, (1, vec![revoked]));
+    let mut on_crl = Vec::new();
+    let each = &mut |record| on_crl.push(record);
+    let number = ledger.begin_crl(&revoked.issuer_key_id, NOW_S, NOW_S + 1, each).unwrap();
+    assert_eq!((number, on_crl), (1, vec![revoked]));
 
     // The old rules hold over old and new rows.
     let key = Key::new();
@@ -138,7 +142,42 @@ fn several_programs_may_open_it_at_once() {
             assert_eq!(one.join().unwrap(), 3);
         }
     });
-    assert_eq!(version(&Connection::open(&path).unwrap()), 2);
+    assert_eq!(version(&Connection::open(&path).unwrap()), 3);
+}
+
+/// One with devices, a certificate and revocations from before there were lots.
+#[test]
+fn version_2_gets_lots_and_keeps_what_it_has() {
+    let place = tempfile::tempdir().unwrap();
+    let path = write_version_1(place.path());
+    let mut ledger = SqliteLedger::open(&path).unwrap();
+    let mut ca = Ca::new();
+    let host = ca.certify("alice", &Key::new());
+    ledger.record_certificate(host.leaf(), "alice", "client", NOW_S).unwrap();
+    ledger.revoke(&Which::OfDevice(serial("sensor-0001")), 1, NOW_S).unwrap();
+    drop(ledger);
+    let raw = Connection::open(&path).unwrap();
+    // As version 2 left it.
+    raw.execute_batch("DROP TABLE lot_member; PRAGMA user_version = 2").unwrap();
+    let tables = ["upper_chain", "entry", "proof", "certificate", "revocation", "crl"];
+    let read = |raw: &Connection| tables.map(|table| rows(raw, table));
+    let (rows_before, schema_before) = (read(&raw), schema(&raw));
+    assert_eq!(rows_before.each_ref().map(Vec::len), [2, 3, 3, 1, 1, 0]);
+    drop(raw);
+
+    let mut ledger = SqliteLedger::open(&path).unwrap();
+    let raw = Connection::open(&path).unwrap();
+    assert_eq!(version(&raw), 3);
+    assert_eq!(read(&raw), rows_before);
+    for made in &schema_before {
+        assert!(schema(&raw).contains(made), "{made:?}");
+    }
+    let lot: Lot = "7".parse().unwrap();
+    ledger.record_issued_in(Some(&lot), &ca.certify("sensor-0009", &Key::new()), NOW_S).unwrap();
+    let members = ledger.revocable(&Which::OfLot(lot)).unwrap();
+    assert_eq!(members.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["sensor-0009"]);
+    raw.execute("UPDATE lot_member SET lot = '8'", []).unwrap_err();
+    raw.execute("DELETE FROM lot_member", []).unwrap_err();
 }
 
 /// All of version 2, or nothing: here its last table cannot be made.

@@ -6,7 +6,7 @@ use core::{
 };
 use std::{fs, io, path::Path, time::Instant};
 
-use super::{CHAIN, CRLS, DEVICE_CAS, KEY, POLL, Running, ServerFiles};
+use super::{CHAIN, CRLS, DEVICE_CAS, KEY, POLL, Running, ServerFiles, executable};
 
 /// A running nginx.
 pub struct Nginx(Running);
@@ -71,6 +71,15 @@ impl Nginx {
         }
     }
 
+    /// The command that has it read its certificates and revocation lists again.
+    #[must_use]
+    pub fn reload_command(&self) -> String {
+        let directory = self.0.directory.path().display();
+        let program = executable("nginx").unwrap_or_else(|| "nginx".into());
+        let program = program.display();
+        format!("{program} -p {directory} -c {CONFIG} -e {ERRORS} -s reload")
+    }
+
     /// The error log so far, for messages of failing tests.
     #[must_use]
     pub fn errors(&self) -> String {
@@ -91,13 +100,23 @@ impl AccessLine {
     }
 }
 
-/// One process in the foreground, so that killing it kills all of it; every path in `directory`.
+/// In the foreground, and one process unless it is to reload; every path in `directory`.
 fn configuration(directory: &Path, address: SocketAddr, files: &ServerFiles) -> String {
-    let crl = if files.crls_pem.is_some() { format!("ssl_crl {CRLS};") } else { String::new() };
+    let crl = match &files.crl_file {
+        Some(file) => format!("ssl_crl {};", file.display()),
+        None if files.crls_pem.is_some() => format!("ssl_crl {CRLS};"),
+        None => String::new(),
+    };
+    // Only a master can reload; without one there is a process less to wait for.
+    let master = if files.crl_file.is_some() { "on" } else { "off" };
+    let ocsp = files
+        .ocsp_responder
+        .as_ref()
+        .map_or_else(String::new, |url| format!("ssl_ocsp on; ssl_ocsp_responder {url};"));
     let directory = directory.display();
     format!(
         "daemon off;
-master_process off;
+master_process {master};
 pid nginx.pid;
 error_log {ERRORS} info;
 events {{ worker_connections 64; }}
@@ -118,6 +137,7 @@ http {{
         ssl_verify_depth 2;
         ssl_client_certificate {directory}/{DEVICE_CAS};
         {crl}
+        {ocsp}
         location / {{ return 200 'hello $ssl_client_s_dn\\n'; }}
     }}
 }}

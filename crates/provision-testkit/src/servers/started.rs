@@ -10,10 +10,12 @@ use std::{
     time::Instant,
 };
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::{POLL, executable};
 
-/// A running server. Dropping it kills the process, and nothing but that: no configuration may let
-/// it start others that outlive it.
+/// A running server. Dropping it ends the process: by asking, and if that takes too long, by force.
 pub struct Started {
     process: Child,
     output: PathBuf,
@@ -100,7 +102,18 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell.
+        // It may have ended by itself; there is nobody to tell. A server with workers takes them with it if it is
+        // asked, and leaves them if it is killed.
+        if let Ok(id) = i32::try_from(self.process.id()) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        }
+        let deadline = Instant::now() + END_WITHIN;
+        while Instant::now() < deadline {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -108,5 +121,7 @@ impl Drop for Started {
 
 const OUTPUT: &str = "output.txt";
 
+/// Then it is killed.
+const END_WITHIN: Duration = Duration::from_secs(3);
 /// A Java program on a busy machine takes a while.
 const START_WITHIN: Duration = Duration::from_secs(60);

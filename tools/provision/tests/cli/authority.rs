@@ -193,3 +193,41 @@ fn a_revoked_device_gets_nothing_any_more() {
     assert_eq!(again.code, 13, "{again:?}");
     assert!(again.stderr.contains("of device sensor-0001 was revoked"), "{again:?}");
 }
+
+#[test]
+fn a_lot_is_revoked_by_one_command_after_a_look() {
+    let station = Station::new();
+    for (device_serial, lot) in
+        [("sensor-0001", "W47"), ("sensor-0002", "W47"), ("sensor-0004", "W48")]
+    {
+        let (port, _device) = device(device_serial, Trick::None);
+        let ran = station.enroll(&port, &["--lot", lot, "--no-seal"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    let revoke = ["--json", "revoke", "--lot", "W47", "--reason", "cessationOfOperation"];
+    let look = station.run(&[&revoke[..], &["--dry-run"]].concat());
+    assert_eq!(look.code, 0, "{look:?}");
+    let look = events(&look);
+    let names: Vec<_> = look[..2].iter().map(|event| event["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["sensor-0001", "sensor-0002"]);
+    assert_eq!(look[2]["would_revoke"], 2);
+    let crls = |station: &Station| events(&station.run(&["--json", "crl"]))[0]["revoked"].clone();
+    assert_eq!(crls(&station), 0, "a look revokes nothing");
+
+    let revoked = events(&station.run(&revoke));
+    assert_eq!((&revoked[2]["certificates"], &revoked[2]["revoked_now"]), (&2.into(), &2.into()));
+    assert_eq!(crls(&station), 2);
+    let text =
+        openssl(station.path(), &["crl", "-in", "crl/device-issuing.crl", "-noout", "-text"]);
+    assert_eq!(text.matches("Cessation Of Operation").count(), 2, "{text}");
+    let again = events(&station.run(&[&revoke[..], &["--dry-run"]].concat()));
+    assert_eq!(again[2]["would_revoke"], 0);
+
+    let nobody = station.run(&["revoke", "--lot", "W49"]);
+    assert_eq!(nobody.code, 15, "{nobody:?}");
+    assert!(nobody.stderr.contains("lot W49 is not on record"), "{nobody:?}");
+    let two = station.run(&["revoke", "--lot", "W48", "--device", "sensor-0004"]);
+    assert_eq!(two.code, 2, "{two:?}");
+    let wrong = station.run(&["revoke", "--lot", " "]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}

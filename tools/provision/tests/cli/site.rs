@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use provision_issuer::{CrlRequest, CrlSource, DocumentKind, KeyProtection, to_pem};
+use provision_issuer::{CrlEntries, CrlRequest, CrlSource, DocumentKind, KeyProtection, to_pem};
 use provision_testkit::servers::{self, Ready, Started};
 
 use crate::station::Station;
@@ -140,7 +140,7 @@ impl Site {
         let request = CrlRequest { number: 9, now_s, next_update_s, url: None };
         let sign = |source: CrlSource| {
             let mut signer = source.open(&KeyProtection::InsecurePlaintext).unwrap();
-            to_pem(DocumentKind::Crl, &signer.sign_crl(&request, []).unwrap())
+            to_pem(DocumentKind::Crl, &signer.sign_crl(&request, CrlEntries::default()).unwrap())
         };
         let all = CrlSource::all(&self.path().join("ca")).unwrap().into_iter();
         fs::write(self.path().join(file), all.map(sign).collect::<String>()).unwrap();
