@@ -3,8 +3,11 @@
 use core::fmt;
 use std::io::{self, Read};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use der::pem::{self, LineEnding};
 use der::{Decode as _, ErrorKind, Header, Reader as _, SliceReader, Tag};
+use memchr::memmem;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -169,7 +172,7 @@ pub fn documents(contents: &[u8]) -> Result<Vec<Document>, DocumentError> {
     }
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(start) = find(contents.get(at..).unwrap_or_default(), BEGIN.as_bytes()) {
+    while let Some(start) = memmem::find(contents.get(at..).unwrap_or_default(), BEGIN.as_bytes()) {
         let start = at + start;
         let block = pem_block(contents, start)?;
         at = start + block.len();
@@ -235,8 +238,8 @@ pub fn to_pem(kind: DocumentKind, der: &[u8]) -> String {
 fn pem_block(contents: &[u8], at: usize) -> Result<&str, DocumentError> {
     let broken = |why: &str| DocumentError::Pem { at, why: why.to_owned() };
     let rest = &contents[at..];
-    let end = find(rest, END.as_bytes()).ok_or_else(|| broken("it has no END line"))?;
-    let close = find(&rest[end + END.len()..], DASHES.as_bytes())
+    let end = memmem::find(rest, END.as_bytes()).ok_or_else(|| broken("it has no END line"))?;
+    let close = memmem::find(&rest[end + END.len()..], DASHES.as_bytes())
         .ok_or_else(|| broken("its END line does not end"))?;
     let len = end + END.len() + close + DASHES.len();
     core::str::from_utf8(&rest[..len]).map_err(|_| broken("it has bytes that are no text"))
@@ -270,33 +273,24 @@ fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
         }
         _ => return Err(DocumentError::UnknownLabel { label, at }),
     };
-    let der = decode(block).map_err(|why| broken(why.to_string()))?;
+    let der = decode(block, &label).map_err(broken)?;
     check(kind, &der).map_err(|why| DocumentError::Contents { label, at, why: why.to_string() })?;
     Ok(Some(Document { kind, bytes: Zeroizing::new(der), at }))
 }
 
 /// A PEM block of lines of any length: RFC 7468 wants 64 characters, many write 76 or one line.
-fn decode(block: &str) -> Result<Vec<u8>, pem::Error> {
-    if let Ok((_, der)) = pem::decode_vec(block.as_bytes()) {
-        return Ok(der);
+///
+/// What stands here is public or encrypted, so it need not take the same time whatever it is, which `der::pem` does and
+/// takes ten times as long: that shows with a CRL of fifty megabytes. Keys take that way (`SealedKey`).
+fn decode(block: &str, label: &str) -> Result<Vec<u8>, String> {
+    let begin = BEGIN.len() + label.len() + DASHES.len();
+    let (text, end) = block.get(begin..).and_then(|rest| rest.split_once(END)).unwrap_or_default();
+    if end.strip_suffix(DASHES) != Some(label) {
+        return Err(format!("it begins as {label} and ends as something else"));
     }
-    let mut lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
-    let (Some(begin), Some(end)) = (lines.next(), lines.next_back()) else {
-        return Err(pem::Error::PreEncapsulationBoundary);
-    };
-    let base64: String = lines.collect();
-    let mut wrapped = String::with_capacity(block.len() + block.len() / 32);
-    wrapped.push_str(begin);
-    for (count, character) in base64.chars().enumerate() {
-        if count % 64 == 0 {
-            wrapped.push('\n');
-        }
-        wrapped.push(character);
-    }
-    wrapped.push('\n');
-    wrapped.push_str(end);
-    wrapped.push('\n');
-    pem::decode_vec(wrapped.as_bytes()).map(|(_, der)| der)
+    let mut base64 = Vec::with_capacity(text.len());
+    text.lines().for_each(|line| base64.extend_from_slice(line.trim().as_bytes()));
+    STANDARD.decode(base64).map_err(|error| error.to_string())
 }
 
 /// Whether bytes are what they are said to be, as far as the structure goes.
@@ -388,19 +382,7 @@ fn der_len(bytes: &[u8]) -> usize {
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    find(bytes, wanted).is_some()
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        // The first byte is rare where it is not meant: a dash in base64.
-        at += bytes.get(at..)?.iter().position(|byte| *byte == wanted[0])?;
-        if bytes[at..].starts_with(wanted) {
-            return Some(at);
-        }
-        at += 1;
-    }
+    memmem::find(bytes, wanted).is_some()
 }
 
 const DER_SEQUENCE: u8 = 0x30;
