@@ -88,9 +88,54 @@ impl AeadInPlace for InspectingGcm {
         if [major, minor] == APPLICATION_MARK {
             // There is room: the tag, of TAG_LEN bytes, is gone.
             record.extend_from_slice(&[APPLICATION_DATA])?;
+        } else if let Some((content_type, messages)) = record.as_mut().split_last_mut()
+            && *content_type == HANDSHAKE
+            && !finished_is_last(messages)
+        {
+            // Of a type that embedded-tls does not read.
+            *content_type = UNREADABLE;
         }
         Ok(())
     }
+}
+
+/// Whether nothing stands behind the server's Finished in a record of the handshake. RFC 8446 section 4.4.4: it is the
+/// server's last message, and covers all before it. embedded-tls reads a record to its end, so certificate and
+/// signature could come behind, which no proof would cover the order of.
+fn finished_is_last(messages: &[u8]) -> bool {
+    let mut rest = messages;
+    while let Some(len) = message_len(rest) {
+        let (Some(message), Some(behind)) = (rest.first(), rest.get(len..)) else { break };
+        if *message == FINISHED && !behind.is_empty() {
+            return false;
+        }
+        rest = behind;
+    }
+    // What is none of the server's messages, or cut off, embedded-tls refuses.
+    true
+}
+
+/// How much of it embedded-tls takes for the first message: it goes by the lengths inside, not by that of the header.
+fn message_len(messages: &[u8]) -> Option<usize> {
+    let number = |at: usize, len: usize| {
+        let bytes = messages.get(at..at.checked_add(len)?)?;
+        Some(bytes.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte)))
+    };
+    let body = match *messages.first()? {
+        ENCRYPTED_EXTENSIONS => number(4, 2)?.checked_add(2)?,
+        CERTIFICATE => {
+            let context = number(4, 1)?;
+            number(context.checked_add(5)?, 3)?.checked_add(context)?.checked_add(4)?
+        }
+        CERTIFICATE_REQUEST => {
+            let context = number(4, 1)?;
+            number(context.checked_add(5)?, 2)?.checked_add(context)?.checked_add(3)?
+        }
+        CERTIFICATE_VERIFY => number(6, 2)?.checked_add(4)?,
+        FINISHED => 32,
+        _ => return None,
+    };
+    body.checked_add(4)
 }
 
 /// legacy_record_version on the wire (RFC 8446 section 5.2).
@@ -101,6 +146,16 @@ pub(crate) const APPLICATION_MARK: [u8; 2] = [0xff, 0xff];
 pub(crate) const ALERT: u8 = 21;
 pub(crate) const HANDSHAKE: u8 = 22;
 pub(crate) const APPLICATION_DATA: u8 = 23;
+
+/// Not in an encrypted record (RFC 8446 section 5): change_cipher_spec.
+const UNREADABLE: u8 = 20;
+
+// RFC 8446 section 4.
+const ENCRYPTED_EXTENSIONS: u8 = 8;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const CERTIFICATE_VERIFY: u8 = 15;
+const FINISHED: u8 = 20;
 
 const TAG_LEN: usize = <Aes128Gcm as AeadCore>::TagSize::USIZE;
 const _: () = assert!(TAG_LEN >= 1);

@@ -61,8 +61,9 @@ pub enum ConnectError {
     WrongFinished,
     /// An encrypted alert, or data, in place of a handshake message: the server broke off.
     Aborted,
-    /// A handshake message that cannot be read: malformed, split over records, or asking for what
-    /// is not supported (HelloRetryRequest, another key exchange, another cipher suite).
+    /// A handshake message that cannot be read: malformed, split over records, behind the server's
+    /// Finished in its record, or asking for what is not supported (HelloRetryRequest, another key
+    /// exchange, another cipher suite).
     UnreadableHandshake,
 }
 

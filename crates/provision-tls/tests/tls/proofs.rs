@@ -99,7 +99,24 @@ fn another_certificate_right_after_finished() {
             Step::Certificate,
         ]),
     ]);
-    assert_eq!(World::new().refuses(script), ConnectError::OutOfOrder);
+    assert_eq!(World::new().refuses(script), ConnectError::UnreadableHandshake);
+}
+
+/// All that is asked for is there and good, but Finished does not cover the proofs. Found by fuzzing.
+#[test]
+fn the_proofs_behind_finished_in_one_record() {
+    for finished in [1, 2] {
+        let messages = [Step::EncryptedExtensions]
+            .into_iter()
+            .chain(core::iter::repeat_n(Step::Finished, finished))
+            .chain([Step::Certificate, Step::CertificateVerify]);
+        let script = Script::of(vec![
+            Step::ServerHello,
+            Step::Together(messages.collect()),
+            Step::AwaitClient,
+        ]);
+        assert_eq!(World::new().refuses(script), ConnectError::UnreadableHandshake);
+    }
 }
 
 #[test]
