@@ -156,7 +156,6 @@ fn check_signature<V: VerifyP256>(
 /// What becomes of a chain with signatures by keys that are not on P-256, RSA for example, which this
 /// crate cannot check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ForeignSignatures {
     /// It is refused.
     Refused,
