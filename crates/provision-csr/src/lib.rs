@@ -66,7 +66,6 @@ pub use key::{
     SignError, Signature, SoftwareKey, StoredKey, VerifyP256,
 };
 pub use nonce::Nonces;
-pub use order::modulo_order;
 #[cfg(feature = "portable")]
 pub use portable::{PortableKey, PortableP256};
 pub use sample::sample_scalar;

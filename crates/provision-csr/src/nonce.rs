@@ -6,7 +6,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::{Sha256, modulo_order};
+use crate::Sha256;
+use crate::order::modulo_order;
 
 /// The generator of RFC 6979 section 3.2: gives one candidate after the other, the same for every implementation of
 /// P-256. Zeroized when dropped.

@@ -4,7 +4,7 @@
 /// below it, which is so once in 2^32 times. A signature is made over one as over the other, but
 /// its secret number is not.
 #[must_use]
-pub fn modulo_order(sha256: &[u8; 32]) -> [u8; 32] {
+pub(crate) fn modulo_order(sha256: &[u8; 32]) -> [u8; 32] {
     // A digest is public, so the comparison may take what time it takes.
     if *sha256 < ORDER {
         return *sha256;

@@ -2,7 +2,7 @@
 //!
 //! Arithmetic in the field and modulo the order is that of the crate `p256`. What is done with it, the curve's group and
 //! ECDSA, is here: `p256` 0.13 multiplies the generator as it does any point, which takes three times as long as with a
-//! comb, and checks a signature by two multiplications of which one after the other is done, which takes twice as long.
+//! comb, and checks a signature by two multiplications, one after the other, which takes twice as long as both at once.
 
 mod generator;
 mod point;

@@ -39,7 +39,8 @@ pub(crate) fn parse(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
     Ok(certificate)
 }
 
-fn parse_on_p256(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
+/// As [`parse`], of a key that signatures can be checked with here.
+pub(crate) fn parse_on_p256(der: &[u8]) -> Result<Certificate<'_>, AnchorFault> {
     let certificate = parse(der)?;
     if certificate.p256_key().is_none() {
         return Err(AnchorFault::NotP256);

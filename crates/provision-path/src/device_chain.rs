@@ -40,10 +40,11 @@ pub fn check_device_chain<V: VerifyP256>(
     }
     check_leaf(&leaf)?;
     check_validity(0, &leaf, now)?;
-    let anchor = anchor::parse(anchor_der).map_err(ChainFault::Anchor)?;
-    if foreign == ForeignSignatures::Refused && anchor.p256_key().is_none() {
-        return Err(ChainFault::Anchor(AnchorFault::NotP256));
-    }
+    let parse_anchor = match foreign {
+        ForeignSignatures::Refused => anchor::parse_on_p256,
+        ForeignSignatures::Unchecked => anchor::parse,
+    };
+    let anchor = parse_anchor(anchor_der).map_err(ChainFault::Anchor)?;
 
     // First everything that costs nothing, from the leaf up.
     let mut child = leaf;

@@ -63,6 +63,19 @@ impl Station {
         self.run_with(arguments, |command| command)
     }
 
+    /// The command that [`run`](Self::run) calls, for what goes on running.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("PROVISION_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
     /// Calls the program after a change to the command.
     ///
     /// # Errors
@@ -73,14 +86,7 @@ impl Station {
         arguments: &[&str],
         change: impl Fn(&mut Command) -> &mut Command,
     ) -> io::Result<Ran> {
-        let mut command = Command::new(&self.program);
-        command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("PROVISION_") {
-                command.env_remove(name);
-            }
-        }
-        let output = change(&mut command).output()?;
+        let output = change(&mut self.command(arguments)).output()?;
         Ok(Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

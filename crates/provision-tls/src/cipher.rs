@@ -10,6 +10,9 @@
 //!   handed up       content | type | 23
 //! ```
 //!
+//! While the handshake goes on, embedded-tls reads every message of a record, also those behind the
+//! server's Finished, which must be the last. Such a record is handed up as unreadable.
+//!
 //! Whether the handshake is over, the cipher reads from the version in the record's header, where
 //! the record filter has put it.
 

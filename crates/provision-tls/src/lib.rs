@@ -16,8 +16,9 @@
 //! - a verifier that demands each proof once and in order (`verifier`);
 //! - a filter under it that checks every record before it is parsed, and holds back every record
 //!   the device would send too early (`record_filter`);
-//! - a cipher that looks into every record after decryption, so alerts, tickets and data reach
-//!   [`ProvenStream`] as what they are (`cipher`).
+//! - a cipher that looks into every record after decryption, so that nothing is read behind the
+//!   server's Finished, and alerts, tickets and data reach [`ProvenStream`] as what they are
+//!   (`cipher`).
 //!
 //! # Limits
 //!

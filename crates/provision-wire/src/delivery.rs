@@ -109,12 +109,15 @@ fn read<'a>(d: &mut Decoder<'a>) -> Option<Delivery<'a>> {
         6 => false,
         7 => {
             d.key(7)?;
-            d.uint()? == FOREIGN_SIGNATURES
+            // Nothing else can be left unchecked.
+            if d.uint()? != FOREIGN_SIGNATURES {
+                return None;
+            }
+            true
         }
         _ => return None,
     };
-    // What else is not to be checked is not known yet.
-    if server_anchors.is_empty() || (fields == 7) != foreign_signatures_unchecked {
+    if server_anchors.is_empty() {
         return None;
     }
     Some(Delivery {

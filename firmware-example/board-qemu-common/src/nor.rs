@@ -1,6 +1,6 @@
 //! The rules of NOR flash: erasing makes ones, by pages; programming makes zeros, by words.
 
-use core::fmt;
+use core::{fmt, ptr};
 
 use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 
@@ -37,6 +37,46 @@ impl NorFlashError for FlashError {
             Self::OutOfBounds => NorFlashErrorKind::OutOfBounds,
             Self::NotErased | Self::Failed => NorFlashErrorKind::Other,
         }
+    }
+}
+
+/// A flash that is read like memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Mapped {
+    base: usize,
+    capacity: usize,
+}
+
+impl Mapped {
+    /// The flash of `capacity` bytes at the address `base`.
+    ///
+    /// # Safety
+    ///
+    /// There is one, and all of it can be read at any time.
+    #[must_use]
+    pub const unsafe fn new(base: usize, capacity: usize) -> Self {
+        Self { base, capacity }
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Reads from `offset` on, byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// [`FlashError::OutOfBounds`]
+    pub fn read(&self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
+        let start = place(offset, out.len(), 1, self.capacity)?;
+        for (address, byte) in (self.base + start..).zip(out) {
+            let cell = ptr::with_exposed_provenance::<u8>(address);
+            // SAFETY: `place` saw to it that this is inside the flash, which `new` was promised can be read.
+            *byte = unsafe { cell.read_volatile() };
+        }
+        Ok(())
     }
 }
 

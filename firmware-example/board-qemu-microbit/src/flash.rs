@@ -8,7 +8,7 @@
 
 use core::ptr;
 
-use board_qemu_common::nor::{FlashError, place, programmable};
+use board_qemu_common::nor::{FlashError, Mapped, place, programmable};
 use board_qemu_common::register::Register;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
@@ -20,6 +20,9 @@ const CAPACITY: usize = 8 * PAGE_SIZE;
 const PAGE_SIZE: usize = 1024;
 /// Bytes that are programmed together.
 const WORD_SIZE: usize = size_of::<u32>();
+/// As it is read.
+// SAFETY: the pages are there.
+const FLASH: Mapped = unsafe { Mapped::new(BASE, CAPACITY) };
 
 /// The vault's pages: 8 KiB. Offsets are from the first of them.
 #[derive(Debug)]
@@ -55,17 +58,11 @@ impl ReadNorFlash for VaultPages {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let start = place(offset, out.len(), Self::READ_SIZE, CAPACITY)?;
-        for (address, byte) in (BASE + start..).zip(out) {
-            let cell = ptr::with_exposed_provenance::<u8>(address);
-            // SAFETY: `place` saw to it that this is inside the pages, which are always readable.
-            *byte = unsafe { cell.read_volatile() };
-        }
-        Ok(())
+        FLASH.read(offset, out)
     }
 
     fn capacity(&self) -> usize {
-        CAPACITY
+        FLASH.capacity()
     }
 }
 

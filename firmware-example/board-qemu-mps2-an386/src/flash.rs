@@ -7,7 +7,7 @@
 
 use core::ptr;
 
-use board_qemu_common::nor::{FlashError, place, programmable};
+use board_qemu_common::nor::{FlashError, Mapped, place, programmable};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
 /// Where the board's PSRAM is (QEMU `hw/arm/mps2.c`).
@@ -18,6 +18,9 @@ const CAPACITY: usize = 64 * 1024;
 const ERASE_SIZE: usize = 4096;
 /// Bytes that are programmed together.
 const WORD_SIZE: usize = size_of::<u32>();
+/// As it is read.
+// SAFETY: that many bytes of PSRAM are there.
+const FLASH: Mapped = unsafe { Mapped::new(BASE, CAPACITY) };
 
 /// The emulated flash: 64 KiB.
 #[derive(Debug)]
@@ -53,17 +56,11 @@ impl ReadNorFlash for EmulatedFlash {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let start = place(offset, out.len(), Self::READ_SIZE, CAPACITY)?;
-        for (address, byte) in (BASE + start..).zip(out) {
-            let cell = ptr::with_exposed_provenance::<u8>(address);
-            // SAFETY: `place` saw to it that this is inside the flash, which is always readable.
-            *byte = unsafe { cell.read_volatile() };
-        }
-        Ok(())
+        FLASH.read(offset, out)
     }
 
     fn capacity(&self) -> usize {
-        CAPACITY
+        FLASH.capacity()
     }
 }
 

@@ -7,7 +7,7 @@
 
 use core::ptr;
 
-use board_qemu_common::nor::{FlashError, place, programmable};
+use board_qemu_common::nor::{FlashError, Mapped, place, programmable};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 
 /// Where the flash is (QEMU `hw/riscv/virt.c`, memory map: the second half of `VIRT_FLASH`).
@@ -18,6 +18,9 @@ pub(crate) const SECTOR_SIZE: usize = 256 * 1024;
 const CAPACITY: usize = 2 * SECTOR_SIZE;
 /// Bytes that are programmed together.
 const WORD_SIZE: usize = size_of::<u32>();
+/// As it is read.
+// SAFETY: the sectors are there, and show what they hold but for the time of an operation.
+const FLASH: Mapped = unsafe { Mapped::new(BASE, CAPACITY) };
 
 /// The first two sectors of the flash.
 #[derive(Debug)]
@@ -87,17 +90,11 @@ impl ReadNorFlash for CfiFlash {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), FlashError> {
-        let start = place(offset, out.len(), Self::READ_SIZE, CAPACITY)?;
-        for (address, byte) in (BASE + start..).zip(out) {
-            let cell = ptr::with_exposed_provenance::<u8>(address);
-            // SAFETY: `place` saw to it that this is inside the flash, which is always readable.
-            *byte = unsafe { cell.read_volatile() };
-        }
-        Ok(())
+        FLASH.read(offset, out)
     }
 
     fn capacity(&self) -> usize {
-        CAPACITY
+        FLASH.capacity()
     }
 }
 

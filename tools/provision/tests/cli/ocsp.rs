@@ -6,33 +6,26 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::ChildStdout;
 use std::time::Instant;
 
 use provision_testkit::servers::{Nginx, ServerFiles};
 use serde_json::Value;
 
-use crate::station::{Station, events};
+use crate::station::{Running, Station, events};
 use crate::tools::{openssl, openssl_refuses, tool};
 
-/// A running responder; killed when dropped.
+/// A running responder.
 struct Responder {
-    process: Child,
+    process: Running,
     output: BufReader<ChildStdout>,
     address: SocketAddr,
 }
 
 impl Responder {
     fn start(station: &Station, more: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_provision"))
-            .current_dir(station.path())
-            .args(["--json", "ocsp", "serve", "--listen", "127.0.0.1:0"])
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let serve = ["--json", "ocsp", "serve", "--listen", "127.0.0.1:0"];
+        let (process, mut output) = station.start(&[&serve[..], more].concat());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let event: Value = serde_json::from_str(&line).expect(&line);
@@ -55,13 +48,6 @@ impl Responder {
     fn post(&self, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         post_on(&mut stream, body)
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -378,11 +364,11 @@ fn signals_end_it_cleanly() {
         let mut responder = Responder::start(&station, &[]);
         // Somebody is in the middle of something.
         let _idle = TcpStream::connect(responder.address).unwrap();
-        let pid = responder.process.id().to_string();
+        let pid = responder.process.0.id().to_string();
         assert!(tool(station.path(), "kill", &[signal, &pid]).0);
         let started = Instant::now();
         let code = loop {
-            if let Some(status) = responder.process.try_wait().unwrap() {
+            if let Some(status) = responder.process.0.try_wait().unwrap() {
                 break status.code();
             }
             assert!(started.elapsed() < Duration::from_secs(10), "{signal}");

@@ -1,7 +1,8 @@
 //! A station for a test, and devices on its ports.
 
 use core::ops::Deref;
-use std::process::Command;
+use std::io::BufReader;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use provision_testkit::cli::{self, Ran};
@@ -43,6 +44,13 @@ impl Station {
         self.0.run_with(arguments, change).unwrap()
     }
 
+    /// Starts what goes on running, and gives what it prints.
+    pub(crate) fn start(&self, arguments: &[&str]) -> (Running, BufReader<ChildStdout>) {
+        let mut process = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        (Running(process), output)
+    }
+
     /// `provision --port … --endpoint …` and what else is given.
     pub(crate) fn enroll(&self, port: &PtyPort, more: &[&str]) -> Ran {
         let port = port.path().to_str().unwrap();
@@ -66,6 +74,16 @@ impl Station {
     pub(crate) fn assert_none_enrolled(&self) {
         let entries = self.entries();
         assert!(entries.iter().all(|(_, state, _)| state == "issued"), "{entries:?}");
+    }
+}
+
+/// The program while it runs; killed when dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

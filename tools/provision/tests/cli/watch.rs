@@ -3,8 +3,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::BufRead as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
@@ -12,27 +11,20 @@ use std::time::Instant;
 use provision_testkit::servers::{Nginx, ServerFiles};
 use serde_json::Value;
 
-use crate::station::Station;
+use crate::station::{Running, Station};
 use crate::tools::{openssl, tool};
 
-/// A running watch; killed when dropped.
+/// A running watch.
 struct Watch {
-    process: Child,
+    _process: Running,
     events: Receiver<Value>,
 }
 
 impl Watch {
     fn start(station: &Station, more: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_provision"))
-            .current_dir(station.path())
-            .args(["--json", "crl", "watch", "--poll", "1"])
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let watch = ["--json", "crl", "watch", "--poll", "1"];
+        let (process, output) = station.start(&[&watch[..], more].concat());
         let (sender, events) = channel();
-        let output = BufReader::new(process.stdout.take().unwrap());
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 if sender.send(serde_json::from_str(&line).expect(&line)).is_err() {
@@ -40,7 +32,7 @@ impl Watch {
                 }
             }
         });
-        Self { process, events }
+        Self { _process: process, events }
     }
 
     /// The next event of which that is so.
@@ -55,13 +47,6 @@ impl Watch {
             }
             seen.push(event);
         }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
