@@ -19,6 +19,7 @@ mod emulated_riscv32;
 mod emulated_tls;
 #[cfg(unix)]
 mod firmware_guide;
+mod kills;
 mod p256_vectors;
 #[cfg(unix)]
 mod secrets;

@@ -18,6 +18,7 @@
 //!   vault_image      what a vault's flash says, read by its documented layout alone
 //!   wiretap          frames as they were sent, for who listens along
 //!   qemu             a firmware image on an emulated board, with its UARTs, flash and network
+//!   kills            a station that is killed at random moments, and what must be true afterwards
 //!   scene            a factory and a cloud on one machine: the program, nginx, emulated devices
 //!   servers          nginx, mosquitto and openssl, started on loopback
 //!   hostile_server   a TLS 1.3 server that breaks the rules
@@ -38,6 +39,8 @@ pub mod flash;
 pub mod hostile_server;
 #[cfg(unix)]
 pub mod impostor;
+#[cfg(unix)]
+pub mod kills;
 #[cfg(feature = "factory")]
 pub mod memory_ledger;
 pub mod pki;

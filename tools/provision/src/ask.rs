@@ -6,12 +6,12 @@ use provision_ledger::{Ledger as _, SqliteLedger};
 use provision_station::EnrollmentFault;
 use provision_station::enrollment::{CSR_LEN_MAX, Timing};
 use provision_station::evidence::{Chain, Csr, StoredProof};
-use provision_station::exchange::{Exchange, Patience, Tick};
-use provision_wire::{Answer, Ask, Hello, VersionRange};
+use provision_wire::{Answer, Ask, Hello};
 use serde_json::{Value, json};
 use sha2_device::{Digest as _, Sha256};
 
 use crate::cli::{Ask as Arguments, AskPort, AskProve, Question};
+use crate::conversation::Conversation;
 use crate::fault::Fault;
 use crate::line::Line;
 use crate::report::{Report, hex};
@@ -27,7 +27,8 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Result<(), Faul
 }
 
 fn hello(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
-    let (_, hello) = Conversation::open(port)?;
+    let mut line = open(port)?;
+    let (_, hello) = Conversation::open(&mut line, Timing::default().hello)?;
     let Hello { version, device, stage, ask_len_max, delivery_len_max } = hello;
     report.result(
         &format!(
@@ -46,7 +47,8 @@ fn hello(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
 }
 
 fn key(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
-    let (mut conversation, hello) = Conversation::open(port)?;
+    let mut line = open(port)?;
+    let (mut conversation, hello) = Conversation::open(&mut line, Timing::default().hello)?;
     let public_key = conversation.ask(&Ask::Key, |answer| match answer {
         Answer::Key { public } => Some(PublicKey::from_sec1(*public)),
         _ => None,
@@ -59,7 +61,8 @@ fn key(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
 }
 
 fn csr(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
-    let (mut conversation, hello) = Conversation::open(port)?;
+    let mut line = open(port)?;
+    let (mut conversation, hello) = Conversation::open(&mut line, Timing::default().hello)?;
     let challenge = system::bytes()?;
     let (len, csr_sha256) = conversation.ask(&Ask::Csr { challenge }, |answer| match answer {
         Answer::Csr { len, csr_sha256 } => Some((*len as usize, *csr_sha256)),
@@ -101,7 +104,8 @@ fn csr(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
 
 fn prove(arguments: &AskProve, report: &mut Report) -> Result<(), Fault> {
     let leaf = arguments.leaf.as_deref().map(files::read_certificate).transpose()?;
-    let (mut conversation, hello) = Conversation::open(&arguments.port)?;
+    let mut line = open(&arguments.port)?;
+    let (mut conversation, hello) = Conversation::open(&mut line, Timing::default().hello)?;
     let chain = match leaf {
         Some(leaf) => Chain::from_der(leaf, Vec::new(), Vec::new())
             .map_err(|fault| Fault::Usage(fault.to_string()))?,
@@ -148,69 +152,6 @@ fn protocol(fault: impl Into<EnrollmentFault>) -> Fault {
     Fault::Enrollment(fault.into())
 }
 
-/// A session with one device.
-struct Conversation {
-    line: Line,
-    exchange: Exchange,
-    timing: Timing,
-}
-
-impl Conversation {
-    fn open(port: &AskPort) -> Result<(Self, Hello), Fault> {
-        let line = Line::open(&port.port, port.baud.baud)?;
-        let session = u32::from_le_bytes(system::bytes()?);
-        let exchange = Exchange::new(session);
-        let mut conversation = Self { line, exchange, timing: Timing::default() };
-        let ask = Ask::Hello { versions: VersionRange::OURS };
-        let patience = conversation.timing.hello;
-        let hello = conversation.ask_within(&ask, patience, |answer| match answer {
-            Answer::Hello(hello) => Some(hello.clone()),
-            _ => None,
-        })?;
-        Ok((conversation, hello))
-    }
-
-    fn ask<T>(
-        &mut self,
-        ask: &Ask<'_>,
-        expected: impl Fn(&Answer<'_>) -> Option<T>,
-    ) -> Result<T, Fault> {
-        self.ask_within(ask, self.timing.slow, expected)
-    }
-
-    /// Puts a question until it is answered, refused, or patience ends.
-    fn ask_within<T>(
-        &mut self,
-        ask: &Ask<'_>,
-        patience: Patience,
-        expected: impl Fn(&Answer<'_>) -> Option<T>,
-    ) -> Result<T, Fault> {
-        let now_ms = self.line.now_ms();
-        let mut to_send = Some(self.exchange.ask(ask, patience, now_ms));
-        let mut buffer = [0; 512];
-        loop {
-            if let Some(bytes) = to_send.take() {
-                self.line.send(&bytes)?;
-            }
-            let until_ms = match self.exchange.tick(self.line.now_ms()) {
-                Some(Tick::Wait { until_ms }) => until_ms,
-                Some(Tick::Resend(bytes)) => {
-                    to_send = Some(bytes);
-                    continue;
-                }
-                Some(Tick::GaveUp(no_answer)) => return Err(protocol(no_answer)),
-                None => self.line.now_ms(),
-            };
-            for byte in self.line.receive(&mut buffer, until_ms)? {
-                let Some(payload) = self.exchange.receive(*byte) else { continue };
-                let Ok(answer) = Answer::decode(&payload) else { continue };
-                if let Answer::Refused(refusal) = answer {
-                    return Err(EnrollmentFault::Refused { ask: ask.name(), refusal }.into());
-                }
-                return expected(&answer).ok_or_else(|| {
-                    EnrollmentFault::Unexpected { ask: ask.name(), answer: answer.name() }.into()
-                });
-            }
-        }
-    }
+fn open(port: &AskPort) -> Result<Line, Fault> {
+    Line::open(&port.port, port.baud.baud)
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use provision_ledger::Lot;
 use provision_wire::DeviceSerial;
 
 use crate::ca::CaCommand;
@@ -17,6 +16,7 @@ use crate::doctor::Doctor;
 use crate::fullchain::Fullchain;
 use crate::host_cert::{ClientCert, ServerCert};
 use crate::inspect::Inspect;
+use crate::job::JobArguments;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
 use crate::matching::Match;
@@ -24,12 +24,16 @@ use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
 use crate::revoke::Revoke;
 use crate::sign::Sign;
+#[cfg(unix)]
+use crate::simulate::Simulate;
+use crate::station::Station;
 use crate::verify::Verify;
 
 const EXAMPLES: &str = "\
 Examples:
   provision ca init --name Acme                            make a CA in ./ca, once
   provision --port /dev/ttyUSB0 --endpoint mqtt.acme.com:8883   enroll the device on that port
+  provision station --ports 'usb:*' --endpoint mqtt.acme.com:8883   enroll whatever is plugged in
   provision ask hello --port /dev/ttyUSB0                  who is there?
 
 Exit codes:
@@ -111,6 +115,11 @@ pub(crate) enum Command {
     /// Answer whether a certificate was revoked (OCSP, RFC 6960).
     #[command(subcommand)]
     Ocsp(OcspCommand),
+    /// Enroll what comes, on many ports, until it is told to end.
+    Station(Station),
+    /// Put simulated devices on simulated ports, for training and load.
+    #[cfg(unix)]
+    Simulate(Simulate),
     /// Put one question to a device by hand.
     Ask(Ask),
     /// List the serial ports of this machine.
@@ -150,80 +159,21 @@ pub(crate) enum Unchecked {
 
 #[derive(Debug, Args)]
 pub(crate) struct Enroll {
-    /// Serial ports with a device each, one after the other.
+    /// Serial ports with a device each, all at the same time.
     #[arg(long, value_name = "PORT", num_args = 1..)]
     pub port: Vec<String>,
-
-    #[command(flatten)]
-    pub baud: Baud,
-
-    /// Where the device is to connect in the field: name or IP address, and port.
-    #[arg(long, value_name = "HOST:PORT", env = "PROVISION_ENDPOINT")]
-    pub endpoint: Option<String>,
-
-    /// ALPN protocol the device offers there (RFC 7301), such as x-amzn-mqtt-ca.
-    #[arg(long, value_name = "NAME")]
-    pub alpn: Option<String>,
-
-    #[command(flatten)]
-    pub ca: CaPlace,
-
-    /// The record of what was issued [default: ledger.sqlite in the CA's directory].
-    #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER")]
-    pub ledger: Option<PathBuf>,
-
-    /// Certificate (PEM) a device trusts for servers; may be given up to four times
-    /// [default: server-root.crt in the CA's directory].
-    #[arg(long, value_name = "FILE")]
-    pub server_anchor: Vec<PathBuf>,
 
     /// The device that must be there; any other is refused before its key is touched.
     #[arg(long, value_name = "SERIAL")]
     pub expect: Option<DeviceSerial>,
 
-    /// What the certificate says: a shipped profile (device, idevid, ldevid, spiffe, aws, azure)
-    /// or a file with one.
-    #[arg(long, value_name = "NAME|FILE", default_value = "device")]
-    pub profile: String,
-
-    /// Value for a variable of the profile; may be given several times.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub set: Vec<String>,
-
-    /// Days the certificate is valid [default: as the profile says].
-    #[arg(long, value_name = "N")]
-    pub days: Option<u32>,
-
-    /// Organization in the certificate's subject.
-    #[arg(long, value_name = "TEXT")]
-    pub organization: Option<String>,
-
-    /// Organizational unit in the certificate's subject.
-    #[arg(long, value_name = "TEXT")]
-    pub organizational_unit: Option<String>,
-
-    /// Country in the certificate's subject, two letters.
-    #[arg(long, value_name = "CC")]
-    pub country: Option<String>,
-
-    /// Have the device store its chain without this check, which it has no algorithm for; the
-    /// station makes it instead. Everything else the device checks as always.
-    #[arg(long, value_name = "WHAT", value_enum)]
-    pub unchecked_on_device: Option<Unchecked>,
-
-    /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
-    /// a new certificate; a device that has one keeps the lot it was made in.
-    #[arg(long, value_name = "LOT")]
-    pub lot: Option<Lot>,
-
-    /// Leave the device open for another run instead of making its identity final.
-    #[arg(long)]
-    pub no_seal: bool,
-
     /// Seconds to wait for the device's first answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub wait: u32,
+
+    #[command(flatten)]
+    pub job: JobArguments,
 }
 
 #[derive(Debug, Args)]

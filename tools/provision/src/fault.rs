@@ -41,6 +41,20 @@ pub(crate) enum Fault {
         /// Why.
         cause: std::io::Error,
     },
+    /// A device could not be reset.
+    #[error("cannot reset the device on {port}: {cause}")]
+    Reset {
+        /// As given.
+        port: String,
+        /// Why.
+        cause: String,
+    },
+    /// Something on another port means that nothing more may be signed.
+    #[error("the line was stopped: nothing was signed for this device")]
+    LineStopped,
+    /// The operator did not want to wait for this run.
+    #[error("interrupted")]
+    Interrupted,
     /// The ports of this machine cannot be listed.
     #[error("cannot list the serial ports: {0}")]
     PortList(serialport::Error),
@@ -207,6 +221,12 @@ pub(crate) enum Fault {
     /// Standard output cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] std::io::Error),
+    /// A station ended because nothing more may be signed; why was reported.
+    #[error("the station has stopped the line")]
+    StationStopped {
+        /// Exit code of what stopped it.
+        exit_code: u8,
+    },
     /// Several ports, and some failed; each was reported.
     #[error("{failed} of {ports} devices were not enrolled")]
     Some {
@@ -268,12 +288,16 @@ impl Fault {
             | Self::RecordCertificate(_)
             | Self::Revoke(_)
             | Self::NotInLedger { .. } => 15,
-            Self::RevokedDevice { .. } => 13,
+            Self::RevokedDevice { .. } | Self::LineStopped => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
-            Self::PortOpen { .. } | Self::PortFailed { .. } | Self::PortList(_) => 16,
+            Self::PortOpen { .. }
+            | Self::PortFailed { .. }
+            | Self::PortList(_)
+            | Self::Reset { .. } => 16,
             Self::Diagnosis(diagnosis) => diagnosis.cause.exit_code(),
-            Self::Some { exit_code, .. } => *exit_code,
-            Self::Read { .. }
+            Self::Some { exit_code, .. } | Self::StationStopped { exit_code } => *exit_code,
+            Self::Interrupted
+            | Self::Read { .. }
             | Self::Write { .. }
             | Self::File(_)
             | Self::Differs { .. }
@@ -291,6 +315,11 @@ impl Fault {
     pub(crate) const fn stops_the_line(&self) -> bool {
         matches!(self, Self::Enrollment(EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. })))
             || matches!(self.exit_code(), 14 | 15)
+    }
+
+    /// Whether another run of the same device may go better with nothing changed.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self.exit_code(), 10 | 16 | 17)
     }
 
     /// One word for programs.
@@ -332,6 +361,15 @@ impl Fault {
                 "was the cable pulled? Put it back and run the same command again: it goes on \
                  where it was"
             }
+            Self::Reset { .. } => {
+                "has the port these lines, is the program there? `--reset none` leaves the device \
+                 alone"
+            }
+            Self::LineStopped => {
+                "what stopped it is reported for another port; find out before going on, then run \
+                 the same command again"
+            }
+            Self::Interrupted => "run the same command again: it goes on where it was",
             Self::Enrollment(fault) => enrollment_hint(fault),
             Self::CaOpen(_) => {
                 "`provision ca init` makes a CA; `--ca` says where it is; a wrong passphrase shows \
@@ -420,6 +458,9 @@ impl Fault {
             Self::Clock { .. } => "set the clock first: certificates would be valid from 1970",
             Self::NotACertificate { .. } => "openssl x509 -in FILE -noout shows what it is",
             Self::Read { .. } => "is the file there, and may you read it?",
+            Self::StationStopped { .. } => {
+                "what stopped it is reported above: find out before anything goes on"
+            }
             Self::Some { .. } => {
                 "each is reported above; run the same command again for those alone"
             }

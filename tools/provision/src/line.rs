@@ -4,14 +4,20 @@ use core::time::Duration;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::Instant;
 
+use std::process::{Command, Stdio};
+
 use serialport::SerialPort as _;
 
+use crate::capture::Capture;
 use crate::fault::Fault;
+use crate::job::{PortUse, Reset};
 
 /// Bytes per write. Longer ones hang past their timeout when the peer stalls.
 const WRITE_LEN_MAX: usize = 64;
 /// Longest wait for a single write.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// How long RTS holds a board in reset.
+const RESET_FOR: Duration = Duration::from_millis(100);
 
 /// A port, and the clock its times are counted on.
 pub(crate) struct Line {
@@ -21,16 +27,26 @@ pub(crate) struct Line {
     #[cfg(windows)]
     port: serialport::COMPort,
     opened: Instant,
+    capture: Option<Capture>,
 }
 
 impl Line {
-    /// Opens a port for nobody else.
+    /// Opens a port as the command line says, for what `label` names. The device is not reset.
+    pub(crate) fn open_for(name: &str, label: &str, port_use: &PortUse) -> Result<Self, Fault> {
+        let mut line = Self::open(name, port_use.baud.baud)?;
+        line.capture =
+            port_use.capture.as_deref().map(|dir| Capture::open(dir, label)).transpose()?;
+        Ok(line)
+    }
+
+    /// Opens a port for nobody else. No control line is touched but what the system does itself:
+    /// Linux raises DTR and RTS.
     pub(crate) fn open(name: &str, baud: u32) -> Result<Self, Fault> {
         let port = serialport::new(name, baud)
             .timeout(WRITE_WITHIN)
             .open_native()
             .map_err(|cause| Fault::PortOpen { port: name.into(), cause })?;
-        Ok(Self { name: name.into(), port, opened: Instant::now() })
+        Ok(Self { name: name.into(), port, opened: Instant::now(), capture: None })
     }
 
     /// Milliseconds since the port was opened.
@@ -57,7 +73,12 @@ impl Line {
         let read =
             self.port.set_timeout(wait).map_err(Into::into).and_then(|()| self.port.read(buffer));
         match read {
-            Ok(count) => Ok(&buffer[..count]),
+            Ok(count) => {
+                if let Some(capture) = &mut self.capture {
+                    capture.take(&buffer[..count])?;
+                }
+                Ok(&buffer[..count])
+            }
             Err(cause) if matches!(cause.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
                 Ok(&[])
             }
@@ -65,7 +86,49 @@ impl Line {
         }
     }
 
+    /// Resets the device, if the command line says so.
+    pub(crate) fn reset(&mut self, port_use: &PortUse) -> Result<(), Fault> {
+        match port_use.reset {
+            Reset::None => Ok(()),
+            Reset::DtrRts => {
+                let pulsed = (|| {
+                    self.port.write_data_terminal_ready(false)?;
+                    self.port.write_request_to_send(true)?;
+                    std::thread::sleep(RESET_FOR);
+                    self.port.write_request_to_send(false)
+                })();
+                pulsed.map_err(|cause| Fault::Reset {
+                    port: self.name.clone(),
+                    cause: cause.to_string(),
+                })
+            }
+            Reset::Command => {
+                run_reset_command(port_use.reset_command.as_deref().unwrap_or_default(), &self.name)
+            }
+        }
+    }
+
     fn failed(&self, cause: std::io::Error) -> Fault {
         Fault::PortFailed { port: self.name.clone(), cause }
     }
+}
+
+fn run_reset_command(line: &str, port: &str) -> Result<(), Fault> {
+    let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
+        Fault::Usage(format!("`--reset-command {line}`: a program is expected, quotes in pairs"))
+    })?;
+    let mut words = words.iter().map(|word| word.replace("{port}", port));
+    let failed = |cause: String| Fault::Reset { port: port.into(), cause };
+    let program = words.next().unwrap_or_default();
+    let output = Command::new(&program)
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| failed(format!("{program}: {cause}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or_default();
+    Err(failed(format!("{program}: {}; it said: {last}", output.status)))
 }

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //!   cli        what can be said on the command line
-//!   enroll     the main job: one port, one run of the dialogue
-//!   ask        one question by hand
+//!   enroll     the main job: one run of the dialogue on each port given
+//!   station    the same all shift long: slots, hot plug, scanning
+//!   simulate   devices that are none, for training and load
+//!   job, run, books   what all runs share; one run; the CA and the ledger behind one lock
+//!   ask, conversation   one question by hand
 //!   ca, host_cert, sign, csr, revoke, crl, ocsp  the CA; each has its arguments beside it
 //!   verify, inspect, check_end, matching         what is this, and is it good?
 //!   doctor          does a server take us, and if not, why?
@@ -13,7 +16,8 @@
 //!   ledger, ports   what is around it
 //!   arguments   groups of arguments that several commands have
 //!   files, secret   files and `-`; passphrases
-//!   line       a serial port, written to in small pieces
+//!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
+//!   ending     Ctrl-C
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -22,21 +26,26 @@
 
 mod arguments;
 mod ask;
+mod books;
 mod ca;
+mod capture;
 mod check_end;
 mod cli;
 mod config;
+mod conversation;
 mod convert;
 mod crl;
 mod csr;
 mod dhparam;
 mod doctor;
+mod ending;
 mod enroll;
 mod fault;
 mod files;
 mod fullchain;
 mod host_cert;
 mod inspect;
+mod job;
 mod key;
 mod kit;
 mod ledger;
@@ -48,9 +57,13 @@ mod pem;
 mod ports;
 mod report;
 mod revoke;
+mod run;
 mod secret;
 mod sign;
 mod signing;
+#[cfg(unix)]
+mod simulate;
+mod station;
 mod system;
 mod verify;
 
@@ -96,6 +109,9 @@ fn main() -> ExitCode {
         Some(Command::Kit(arguments)) => kit::run(arguments, &mut report),
         Some(Command::Config(command)) => config::run(command, &mut report),
         Some(Command::Ocsp(command)) => ocsp::run(command, &mut report),
+        Some(Command::Station(arguments)) => station::run(arguments, &mut report),
+        #[cfg(unix)]
+        Some(Command::Simulate(arguments)) => simulate::run(arguments, &mut report),
         Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),

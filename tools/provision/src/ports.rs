@@ -5,6 +5,7 @@ use serialport::SerialPortType;
 
 use crate::fault::Fault;
 use crate::report::Report;
+use crate::station::location_of;
 
 pub(crate) fn run(report: &mut Report) -> Result<(), Fault> {
     let ports = serialport::available_ports().map_err(Fault::PortList)?;
@@ -26,9 +27,17 @@ pub(crate) fn run(report: &mut Report) -> Result<(), Fault> {
             SerialPortType::BluetoothPort => ("bluetooth", String::new()),
             SerialPortType::Unknown => ("other", String::new()),
         };
+        let location = location_of(&port);
+        let place = location.as_deref().map(|place| format!(":{place}")).unwrap_or_default();
         report.result(
-            &format!("{}  {kind}  {detail}", port.port_name),
-            &json!({ "event": "port", "port": port.port_name, "kind": kind, "detail": detail }),
+            &format!("{}  {kind}{place}  {detail}", port.port_name),
+            &json!({
+                "event": "port",
+                "port": port.port_name,
+                "kind": kind,
+                "location": location,
+                "detail": detail,
+            }),
         )?;
     }
     Ok(())

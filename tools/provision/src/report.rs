@@ -4,9 +4,40 @@ use core::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use provision_station::enrollment::{Change, Outcome, Progress};
+use provision_wire::DeviceSerial;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
+use crate::station::{State, Tally};
+
+/// Where something happens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// The slot, at a station that has some.
+    pub slot: Option<&'a str>,
+    /// Its port; empty if it has none now.
+    pub port: &'a str,
+}
+
+impl<'a> At<'a> {
+    /// A port without a slot.
+    pub(crate) const fn port(port: &'a str) -> Self {
+        Self { slot: None, port }
+    }
+
+    /// What people call it.
+    fn label(&self) -> &'a str {
+        self.slot.unwrap_or(self.port)
+    }
+
+    /// Adds it to an event.
+    fn mark(&self, event: &mut Value) {
+        event["port"] = self.port.into();
+        if let Some(slot) = self.slot {
+            event["slot"] = slot.into();
+        }
+    }
+}
 
 /// Events go out as they happen: as lines for people on stderr and results on stdout, or all as
 /// JSON objects on stdout.
@@ -26,11 +57,11 @@ impl Report {
     }
 
     /// A step of a run.
-    pub(crate) fn progress(&mut self, port: &str, progress: &Progress) -> Result<(), Fault> {
+    pub(crate) fn progress(&mut self, at: At<'_>, progress: &Progress) -> Result<(), Fault> {
         let (name, text, mut event) = describe(progress);
         if self.json {
             event["event"] = name.into();
-            event["port"] = port.into();
+            at.mark(&mut event);
             return line(&event);
         }
         // How far a delivery is belongs on a terminal only, on one line that changes.
@@ -38,6 +69,7 @@ impl Report {
         if partial && !self.terminal {
             return Ok(());
         }
+        let port = at.label();
         let end = if partial { "\r" } else { "\n" };
         let mut out = io::stderr().lock();
         write!(out, "{port}: {text}{end}")?;
@@ -48,7 +80,7 @@ impl Report {
     /// The end of a run that went well.
     pub(crate) fn enrolled(
         &mut self,
-        port: &str,
+        at: At<'_>,
         outcome: &Outcome,
         seconds: f64,
     ) -> Result<(), Fault> {
@@ -61,9 +93,8 @@ impl Report {
         let device = enrolled.device();
         let serial = enrolled.cert_serial();
         if self.json {
-            return line(&json!({
+            let mut event = json!({
                 "event": "result",
-                "port": port,
                 "outcome": word,
                 "device": device.as_str(),
                 "cert_serial": serial.to_string(),
@@ -72,11 +103,78 @@ impl Report {
                 "not_after_s": chain.not_after(),
                 "sealed": sealed,
                 "turns": turns,
-                "seconds": (seconds * 1000.0).round() / 1000.0,
-            }));
+                "seconds": rounded(seconds),
+            });
+            at.mark(&mut event);
+            return line(&event);
         }
+        let port = at.label();
         let open = if *sealed { "" } else { ", not sealed" };
         self.line(&format!("{port}: {device} {text}{open}, certificate {serial}, {seconds:.1} s"))
+    }
+
+    /// What a slot waits for.
+    pub(crate) fn slot(&mut self, at: At<'_>, state: &State) -> Result<(), Fault> {
+        let (name, text) = match state {
+            State::NoPort => ("no-port", "nothing is plugged in".to_owned()),
+            State::BadPort { why } => ("bad-port", why.clone()),
+            State::Empty => ("empty", "waits for a device".to_owned()),
+            State::Scan { device } => ("scan", format!("{device} waits for its scan")),
+        };
+        if self.json {
+            let mut event = json!({ "event": "slot", "state": name });
+            match state {
+                State::BadPort { why } => event["message"] = why.as_str().into(),
+                State::Scan { device } => event["device"] = device.as_str().into(),
+                State::NoPort | State::Empty => {}
+            }
+            at.mark(&mut event);
+            return line(&event);
+        }
+        writeln!(io::stderr(), "{}: {text}", at.label())?;
+        Ok(())
+    }
+
+    /// A run of a station that failed. Never fails: there is nobody left to tell.
+    pub(crate) fn failed(
+        &mut self,
+        at: At<'_>,
+        device: Option<&DeviceSerial>,
+        fault: &Fault,
+        seconds: f64,
+    ) {
+        if self.json {
+            let mut event = fault_event(fault);
+            at.mark(&mut event);
+            event["device"] = device.map(DeviceSerial::as_str).into();
+            event["seconds"] = rounded(seconds).into();
+            let _ = line(&event);
+            return;
+        }
+        let device = device.map(|device| format!(" ({device})")).unwrap_or_default();
+        self.fault(Some(&format!("{}{device}", at.label())), fault);
+    }
+
+    /// What came of a station's work.
+    pub(crate) fn station(&mut self, tally: &Tally) -> Result<(), Fault> {
+        let Tally { failed, passed_seconds, causes, .. } = tally;
+        let passed = tally.passed();
+        let mean_seconds = if passed == 0 { 0.0 } else { passed_seconds / passed as f64 };
+        let event = json!({
+            "event": "station",
+            "passed": passed,
+            "failed": failed,
+            "causes": causes,
+            "seconds": rounded(tally.seconds()),
+            "seconds_per_device": rounded(mean_seconds),
+        });
+        let causes: Vec<_> = causes.iter().map(|(name, times)| format!("{times} {name}")).collect();
+        let causes =
+            if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+        self.result(
+            &format!("{passed} passed, {failed} failed{causes}, {mean_seconds:.1} s each"),
+            &event,
+        )
     }
 
     /// A result: for people `text`, for programs `event`.
@@ -107,15 +205,8 @@ impl Report {
     /// What went wrong. Never fails: there is nobody left to tell.
     pub(crate) fn fault(&mut self, port: Option<&str>, fault: &Fault) {
         if self.json {
-            let event = json!({
-                "event": "error",
-                "port": port,
-                "error": fault.name(),
-                "exit_code": fault.exit_code(),
-                "message": fault.to_string(),
-                "causes": causes(fault).map(ToString::to_string).collect::<Vec<_>>(),
-                "hint": fault.hint(),
-            });
+            let mut event = fault_event(fault);
+            event["port"] = port.into();
             let _ = line(&event);
             return;
         }
@@ -132,6 +223,22 @@ impl Report {
         writeln!(io::stdout(), "{text}")?;
         Ok(())
     }
+}
+
+fn fault_event(fault: &Fault) -> Value {
+    json!({
+        "event": "error",
+        "error": fault.name(),
+        "exit_code": fault.exit_code(),
+        "message": fault.to_string(),
+        "causes": causes(fault).map(ToString::to_string).collect::<Vec<_>>(),
+        "hint": fault.hint(),
+    })
+}
+
+/// To milliseconds.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 fn line(event: &Value) -> Result<(), Fault> {

@@ -9,6 +9,7 @@
 //! | `firmware` | builds the example firmware and prints where it is |
 //! | `fuzz` | looks for inputs that break something |
 //! | `hack` | checks the device's crates with each combination of features, on each kind of processor |
+//! | `kills` | kills a station at random moments and looks at what is left |
 //! | `simulate` | enrolls devices by the million in factories where everything goes wrong, and checks the promises |
 //! | `sizes` | measures the example firmware, and fails when it is over its budget |
 //!
@@ -23,6 +24,7 @@ mod demo;
 mod firmware;
 mod fuzz;
 mod hack;
+mod kills;
 mod needs;
 mod pkilint;
 mod process;
@@ -98,6 +100,8 @@ enum Verb {
     },
     /// Checks the device's crates with each combination of their features, for four kinds of processor.
     Hack,
+    /// Kills a station at random moments, while everything goes wrong on its 64 ports, and looks at what is left.
+    Kills(kills::Options),
     /// Enrolls simulated devices over bad lines, power cuts and dying stations, and checks the promises at each step.
     Simulate(simulate::Options),
     /// Measures flash, static RAM and stack of the example firmware against their budgets.
@@ -121,6 +125,7 @@ fn main() -> ExitCode {
             fuzz::run(&fuzz::Options { seconds, target, jobs, json })
         }
         Verb::Hack => hack::run(),
+        Verb::Kills(options) => kills::run(&options),
         Verb::Simulate(options) => simulate::run(&options),
         Verb::Sizes { json } => sizes::run(json),
     };

@@ -13,6 +13,7 @@ mod key_files;
 mod keys;
 mod kit;
 mod lint;
+mod many_ports;
 mod ocsp;
 mod server_envoy;
 mod server_haproxy;

@@ -1,14 +1,21 @@
 //! A station for a test, and devices on its ports.
 
 use core::ops::Deref;
-use std::io::BufReader;
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
+use std::time::Instant;
 
+use boon::{Compiler, SchemaIndex, Schemas};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use provision_testkit::cli::{self, Ran};
 use provision_testkit::impostor::{Impostor, Trick};
 use provision_testkit::pty::PtyPort;
-use provision_wire::DeviceSerial;
+use provision_wire::{DeviceSerial, Stage};
 use serde_json::Value;
 
 /// A directory with `ca/`, and the CLI.
@@ -51,6 +58,12 @@ impl Station {
         (Running(process), output)
     }
 
+    /// Starts what goes on running, and follows its events: give `--json`.
+    pub(crate) fn follow(&self, arguments: &[&str]) -> Following {
+        let process = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Following::of(process)
+    }
+
     /// `provision --port … --endpoint …` and what else is given.
     pub(crate) fn enroll(&self, port: &PtyPort, more: &[&str]) -> Ran {
         let port = port.path().to_str().unwrap();
@@ -84,6 +97,112 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// The program while it runs, and its events.
+pub(crate) struct Following {
+    pub(crate) process: Running,
+    events: Receiver<Value>,
+    check: fn(&Value),
+}
+
+impl Following {
+    /// Follows what was started with a pipe for its output.
+    pub(crate) fn of(mut process: Child) -> Self {
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, events) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(serde_json::from_str(&line).expect(&line)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { process: Running(process), events, check: |_| {} }
+    }
+
+    /// With each event held against the schema of the line's.
+    pub(crate) fn documented(self) -> Self {
+        Self { check: assert_documented, ..self }
+    }
+
+    /// The next event of which that is so.
+    pub(crate) fn wait_for(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut seen = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(event) = self.events.recv_timeout(left) else { panic!("no {what} in {seen:?}") };
+            (self.check)(&event);
+            if is(&event) {
+                return event;
+            }
+            seen.push(event);
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.0.id().cast_signed()), signal).unwrap();
+    }
+
+    /// What is left of its events, and its exit code.
+    pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>) {
+        let events: Vec<_> = self.events.iter().collect();
+        events.iter().for_each(self.check);
+        (events, self.process.0.wait().unwrap().code())
+    }
+}
+
+/// A holder on a port, whose device can be taken out.
+pub(crate) struct Fixture {
+    pub(crate) port: PtyPort,
+    device: Arc<Mutex<Option<Impostor>>>,
+}
+
+impl Fixture {
+    pub(crate) fn empty() -> Self {
+        let device = Arc::new(Mutex::new(None::<Impostor>));
+        let inside = Arc::clone(&device);
+        let answer = move |bytes: &[u8]| {
+            inside.lock().unwrap().as_mut().map(|device| device.receive(bytes)).unwrap_or_default()
+        };
+        Self { port: PtyPort::serve(answer).unwrap(), device }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.port.path().to_str().unwrap()
+    }
+
+    /// Puts a device in, in place of one that is there.
+    pub(crate) fn put(&self, serial: &str, trick: Trick) {
+        let seed = serial.bytes().map(u64::from).sum();
+        let serial = DeviceSerial::new(serial).unwrap();
+        *self.device.lock().unwrap() = Some(Impostor::new(&serial, seed, trick));
+    }
+
+    pub(crate) fn take_out(&self) {
+        self.device.lock().unwrap().take();
+    }
+
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.device.lock().unwrap().as_mut().and_then(Impostor::stage)
+    }
+}
+
+/// Holds an event of the line against docs/events.schema.json.
+pub(crate) fn assert_documented(event: &Value) {
+    static SCHEMA: LazyLock<(Schemas, SchemaIndex)> = LazyLock::new(|| {
+        let text = include_str!("../../../../docs/events.schema.json");
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource("events", serde_json::from_str(text).unwrap()).unwrap();
+        let index = compiler.compile("events", &mut schemas).unwrap();
+        (schemas, index)
+    });
+    let (schemas, index) = &*SCHEMA;
+    if let Err(fault) = schemas.validate(event, *index) {
+        panic!("{fault}: {event}");
     }
 }
 

@@ -3,51 +3,18 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs;
-use std::io::BufRead as _;
-use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
 use provision_testkit::servers::{Nginx, ServerFiles};
 use serde_json::Value;
 
-use crate::station::{Running, Station};
+use crate::station::{Following, Station};
 use crate::tools::{openssl, tool};
 
-/// A running watch.
-struct Watch {
-    _process: Running,
-    events: Receiver<Value>,
-}
-
-impl Watch {
-    fn start(station: &Station, more: &[&str]) -> Self {
-        let watch = ["--json", "crl", "watch", "--poll", "1"];
-        let (process, output) = station.start(&[&watch[..], more].concat());
-        let (sender, events) = channel();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if sender.send(serde_json::from_str(&line).expect(&line)).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { _process: process, events }
-    }
-
-    /// The next event of which that is so.
-    fn wait_for(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let mut seen = Vec::new();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(event) = self.events.recv_timeout(left) else { panic!("no {what} in {seen:?}") };
-            if is(&event) {
-                return event;
-            }
-            seen.push(event);
-        }
-    }
+fn start(station: &Station, more: &[&str]) -> Following {
+    let watch = ["--json", "crl", "watch", "--poll", "1"];
+    station.follow(&[&watch[..], more].concat())
 }
 
 fn crl_of(ca: &'static str) -> impl Fn(&Value) -> bool {
@@ -84,7 +51,7 @@ fn nginx_always_has_a_fresh_one_and_takes_nobody_without() {
         tool(dir, "curl", &[&client[..], &curl].concat()).1
     };
     let hook = nginx.reload_command();
-    let watch = Watch::start(&station, &["--lifetime", "10s", "--renew-at", "30", "--hook", &hook]);
+    let watch = start(&station, &["--lifetime", "10s", "--renew-at", "30", "--hook", &hook]);
     watch.wait_for("hook", |event| event["event"] == "hook" && event["exit_code"] == 0);
     assert_eq!((get("alice"), get("bob")), ("200".into(), "200".into()), "{}", nginx.errors());
 
@@ -120,7 +87,7 @@ fn whatever_goes_wrong_is_said_and_the_watch_goes_on() {
     fs::remove_file(dir.join("ca/device-root.key")).unwrap();
 
     let lifetime = ["--lifetime", "4s", "--renew-at", "50"];
-    let watch = Watch::start(&station, &[&lifetime[..], &["--hook", "sh -c 'exit 3'"]].concat());
+    let watch = start(&station, &[&lifetime[..], &["--hook", "sh -c 'exit 3'"]].concat());
     let warning = |text: &'static str| {
         move |event: &Value| {
             event["event"] == "warning" && event["message"].as_str().unwrap().contains(text)
@@ -151,15 +118,15 @@ fn whatever_goes_wrong_is_said_and_the_watch_goes_on() {
 
     // A hook that hangs, one by a shell, and one that is not there.
     let hang = ["--hook", "sleep 30", "--hook-seconds", "1"];
-    let watch = Watch::start(&station, &[&lifetime[..], &hang].concat());
+    let watch = start(&station, &[&lifetime[..], &hang].concat());
     watch.wait_for("hook", warning("did not end within 1 s"));
     watch.wait_for("CRL", crl_of("device-issuing"));
     drop(watch);
     let shell = ["--hook-shell", "test -f crl/all.crl && exit 4"];
-    let watch = Watch::start(&station, &[&lifetime[..], &shell].concat());
+    let watch = start(&station, &[&lifetime[..], &shell].concat());
     assert_eq!(watch.wait_for("hook", warning("failed"))["exit_code"], 4);
     drop(watch);
-    let watch = Watch::start(&station, &[&lifetime[..], &["--hook", "no-such-program"]].concat());
+    let watch = start(&station, &[&lifetime[..], &["--hook", "no-such-program"]].concat());
     watch.wait_for("hook", warning("could not be started"));
     drop(watch);
 

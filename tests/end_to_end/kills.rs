@@ -1,0 +1,21 @@
+//! A station that is killed again and again. `cargo xtask kills` does it two hundred times.
+
+use core::time::Duration;
+
+use provision_testkit::cli::built_program;
+use provision_testkit::kills::Kills;
+
+#[test]
+fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate() {
+    let kills = Kills {
+        devices: 24,
+        ports: 8,
+        times: 12,
+        seed: 1,
+        life_ms_max: 1500,
+        within: Duration::from_secs(240),
+    };
+    let survived = kills.run(&built_program().unwrap()).unwrap();
+    assert_eq!(survived.enrolled, 24);
+    assert!(survived.kills_at_work >= 8, "{survived:?}");
+}

@@ -1,0 +1,130 @@
+//! The CA and the ledger, as runs on many ports share them: one at a time, in the order they come.
+
+use std::sync::{Mutex, PoisonError};
+
+use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
+use provision_issuer::{FileIssuer, Issuer as _, Profile};
+use provision_ledger::{Certificates as _, Ledger as _, Lot, SqliteLedger};
+use provision_station::enrollment::Record;
+use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
+use provision_wire::DeviceSerial;
+
+use crate::fault::Fault;
+use crate::system;
+
+/// What signs and what remembers, behind one lock.
+///
+/// Once the line is stopped nothing more is signed. Runs whose certificate is in the ledger by then
+/// go on: their devices are as good as any, and half-delivered ones help nobody.
+pub(crate) struct Books {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    issuer: FileIssuer,
+    profile: Profile,
+    ledger: SqliteLedger,
+    lot: Option<Lot>,
+    stopped: bool,
+}
+
+impl Books {
+    pub(crate) const fn new(
+        issuer: FileIssuer,
+        profile: Profile,
+        ledger: SqliteLedger,
+        lot: Option<Lot>,
+    ) -> Self {
+        Self { inner: Mutex::new(Inner { issuer, profile, ledger, lot, stopped: false }) }
+    }
+
+    /// What the ledger knows of a device and its key.
+    pub(crate) fn standing(
+        &self,
+        device: &DeviceSerial,
+        public_key: &provision_csr::PublicKey,
+    ) -> Result<Standing, Fault> {
+        self.with(|books| {
+            // What was revoked is not delivered again, whatever else is known.
+            if let Some(revoked) = books.ledger.revocation_of(device)? {
+                return Err(Fault::RevokedDevice {
+                    device: device.to_string(),
+                    cert_serial: revoked.cert_serial.to_string(),
+                });
+            }
+            Ok(books.ledger.standing(device, public_key)?)
+        })
+    }
+
+    /// The certificate in force of a device.
+    pub(crate) fn live(&self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, Fault> {
+        self.with(|books| Ok(books.ledger.live(device)?))
+    }
+
+    /// Has it signed, and checks what came.
+    pub(crate) fn issue(&self, approved: &ApprovedCsr) -> Result<Chain, Fault> {
+        self.with(|books| {
+            if books.stopped {
+                return Err(Fault::LineStopped);
+            }
+            let now_s = system::now_s()?;
+            let chain = books.issuer.issue(approved, &books.profile, now_s)?;
+            check_signatures(&chain, now_s)?;
+            Ok(chain)
+        })
+    }
+
+    /// Returns once it is durable.
+    pub(crate) fn record(&self, record: &Record) -> Result<(), Fault> {
+        self.with(|books| {
+            let now_s = system::now_s()?;
+            match record {
+                Record::Issued(_) if books.stopped => Err(Fault::LineStopped),
+                Record::Issued(chain) => {
+                    Ok(books.ledger.record_issued_in(books.lot.as_ref(), chain, now_s)?)
+                }
+                Record::Enrolled(enrolled) => {
+                    books.ledger.record_enrolled(enrolled, now_s)?;
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    /// Nothing is signed from now on.
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut books = self.lock();
+        let result = work(&mut books);
+        // Before anybody else has a turn: the next one to ask might be the clone's clone.
+        if result.as_ref().is_err_and(Fault::stops_the_line) {
+            books.stopped = true;
+        }
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        // A run that panicked left a ledger whose transactions are whole or not there.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A device may be told to take the chain's signatures on the station's word: here is what that
+/// word stands on.
+fn check_signatures(chain: &Chain, now_s: u64) -> Result<(), Fault> {
+    let request = VerifyRequest {
+        leaf: chain.leaf().to_vec(),
+        untrusted: chain.issuers().to_vec(),
+        anchors: vec![chain.anchor().to_vec()],
+        purpose: Purpose::Client,
+        name: None,
+        at_s: now_s,
+        crls: Vec::new(),
+        crl_scope: CrlScope::Leaf,
+    };
+    verify(&request)?;
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! What all runs of one call share: the plan, the CA, the ledger, and how ports are used.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use provision_issuer::{FileIssuer, Lifetime, NameText, Profile, SignedBy};
+use provision_ledger::{Lot, SqliteLedger};
+use provision_path::ServerName;
+use provision_station::Plan;
+use provision_station::enrollment::{EndpointPlan, Timing};
+use provision_station::evidence::Policy;
+use provision_station::exchange::Patience;
+
+use crate::arguments::values;
+use crate::books::Books;
+use crate::cli::{CaPlace, Unchecked};
+use crate::fault::Fault;
+use crate::{ca, ledger, pem, secret, system};
+
+/// What every device of a call is given.
+#[derive(Debug, Args)]
+pub(crate) struct JobArguments {
+    /// Where the device is to connect in the field: name or IP address, and port.
+    #[arg(long, value_name = "HOST:PORT", env = "PROVISION_ENDPOINT")]
+    pub endpoint: Option<String>,
+
+    /// ALPN protocol the device offers there (RFC 7301), such as x-amzn-mqtt-ca.
+    #[arg(long, value_name = "NAME")]
+    pub alpn: Option<String>,
+
+    #[command(flatten)]
+    pub ca: CaPlace,
+
+    /// The record of what was issued [default: ledger.sqlite in the CA's directory].
+    #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER")]
+    pub ledger: Option<PathBuf>,
+
+    /// Certificate (PEM) a device trusts for servers; may be given up to four times
+    /// [default: server-root.crt in the CA's directory].
+    #[arg(long, value_name = "FILE")]
+    pub server_anchor: Vec<PathBuf>,
+
+    /// What the certificate says: a shipped profile (device, idevid, ldevid, spiffe, aws, azure)
+    /// or a file with one.
+    #[arg(long, value_name = "NAME|FILE", default_value = "device")]
+    pub profile: String,
+
+    /// Value for a variable of the profile; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+
+    /// Days the certificate is valid [default: as the profile says].
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
+
+    /// Organization in the certificate's subject.
+    #[arg(long, value_name = "TEXT")]
+    pub organization: Option<String>,
+
+    /// Organizational unit in the certificate's subject.
+    #[arg(long, value_name = "TEXT")]
+    pub organizational_unit: Option<String>,
+
+    /// Country in the certificate's subject, two letters.
+    #[arg(long, value_name = "CC")]
+    pub country: Option<String>,
+
+    /// Have the device store its chain without this check, which it has no algorithm for; the
+    /// station makes it instead. Everything else the device checks as always.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub unchecked_on_device: Option<Unchecked>,
+
+    /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
+    /// a new certificate; a device that has one keeps the lot it was made in.
+    #[arg(long, value_name = "LOT")]
+    pub lot: Option<Lot>,
+
+    /// Leave the device open for another run instead of making its identity final.
+    #[arg(long)]
+    pub no_seal: bool,
+
+    #[command(flatten)]
+    pub ports: PortUse,
+}
+
+/// How a port is used.
+#[derive(Debug, Args)]
+pub(crate) struct PortUse {
+    #[command(flatten)]
+    pub baud: crate::cli::Baud,
+
+    /// Reset the device before a run: `none` touches no control line, `dtr-rts` pulses RTS with DTR
+    /// released as boards with an automatic reset circuit want it, `command` runs `--reset-command`.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Reset::None)]
+    pub reset: Reset,
+
+    /// Program that resets the device, with its arguments; `{port}` stands for the port. No shell
+    /// is involved.
+    #[arg(long, value_name = "COMMAND", required_if_eq("reset", "command"))]
+    pub reset_command: Option<String>,
+
+    /// Directory for what the device says besides the dialogue (boot logs): one file a port, added
+    /// to at each run.
+    #[arg(long, value_name = "DIR")]
+    pub capture: Option<PathBuf>,
+}
+
+/// How a device is reset before a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reset {
+    /// Not at all.
+    None,
+    /// By the port's control lines.
+    DtrRts,
+    /// By a program.
+    Command,
+}
+
+/// What all runs of one call share.
+pub(crate) struct Job {
+    pub(crate) books: Books,
+    /// But for the time, and which device is expected.
+    pub(crate) plan: Plan,
+}
+
+impl Job {
+    /// Opens CA and ledger. `hello` is the patience with a device's first answer.
+    pub(crate) fn open(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
+        let endpoint = arguments
+            .endpoint
+            .as_deref()
+            .ok_or_else(|| {
+                Fault::Usage("where is the device to connect? `--endpoint HOST:PORT`".into())
+            })
+            .and_then(|text| endpoint(text, arguments.alpn.clone()))?;
+        let place = &arguments.ca;
+        let now_s = system::now_s()?;
+        let profile = profile(arguments)?;
+        let anchors = match arguments.server_anchor.as_slice() {
+            [] => vec![provision_issuer::CaDirectory::at(&place.ca).server_root_certificate()],
+            given => given.to_vec(),
+        };
+        let protection = secret::for_opening(place, FileIssuer::needs_passphrase(&place.ca)?)?;
+        let issuer = FileIssuer::open(&place.ca, &protection)?;
+        let plan = Plan {
+            policy: Policy { expected_device: None },
+            server_anchors: anchors
+                .iter()
+                .map(|path| pem::read_certificate(path))
+                .collect::<Result<_, _>>()?,
+            endpoint,
+            time: now_s,
+            foreign_signatures_unchecked: arguments.unchecked_on_device
+                == Some(Unchecked::CaSignatures),
+            seal: !arguments.no_seal,
+            timing: Timing { hello, ..Timing::default() },
+        };
+        let ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
+        Ok(Self { books: Books::new(issuer, profile, ledger, arguments.lot.clone()), plan })
+    }
+}
+
+/// `host:port`, with an IPv6 address in brackets.
+fn endpoint(text: &str, alpn: Option<String>) -> Result<EndpointPlan, Fault> {
+    let wrong = || Fault::Usage(format!("`{text}` is no endpoint: HOST:PORT is expected"));
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address,
+        None if host.contains(':') => return Err(wrong()),
+        None => host,
+    };
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    // Sealed into a device, a host that is none would make it useless: judged as the device will.
+    let host_is_one = ServerName::parse(host).is_ok();
+    if !host_is_one
+        || port == 0
+        || alpn.as_ref().is_some_and(|alpn| alpn.is_empty() || alpn.len() > 32)
+    {
+        return Err(wrong());
+    }
+    Ok(EndpointPlan { host: host.into(), port, alpn })
+}
+
+/// The profile, with what the command line says of the subject.
+fn profile(arguments: &JobArguments) -> Result<Profile, Fault> {
+    let usage = |fault: &dyn core::fmt::Display| Fault::Usage(fault.to_string());
+    let mut profile = Profile::find(&arguments.profile)?;
+    if profile.signed_by != SignedBy::Device {
+        return Err(Fault::Usage(format!("the profile {} is no device's", profile.name)));
+    }
+    if let Some(days) = arguments.days {
+        profile.lifetime = Lifetime::Days(days);
+    }
+    let mut subject =
+        ca::subject_of(arguments.country.as_deref(), arguments.organization.as_deref())?;
+    if let Some(unit) = &arguments.organizational_unit {
+        NameText::new(unit).map_err(|fault| usage(&fault))?;
+        subject = subject.with("OU", unit).map_err(|fault| usage(&fault))?;
+    }
+    profile.subject = subject.followed_by(profile.subject);
+    Ok(profile.with_values(&values(&arguments.set)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        let good = |text| endpoint(text, None).map(|e| (e.host, e.port)).unwrap();
+        assert_eq!(good("mqtt.acme.com:8883"), ("mqtt.acme.com".into(), 8883));
+        assert_eq!(good("10.0.2.100:443"), ("10.0.2.100".into(), 443));
+        assert_eq!(good("[fd00::1]:443"), ("fd00::1".into(), 443));
+        for bad in [
+            "mqtt.acme.com",
+            ":443",
+            "a:0",
+            "a:70000",
+            "fd00::1:443",
+            "",
+            "x y/z:1",
+            "10.0.2.300:1",
+        ] {
+            assert!(endpoint(bad, None).is_err(), "{bad}");
+        }
+        assert!(endpoint("a:1", Some(String::new())).is_err());
+    }
+}

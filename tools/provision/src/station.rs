@@ -1,0 +1,204 @@
+//! `provision station`: enrolls what comes, on many ports, until it is told to end.
+//!
+//! ```text
+//!   slots      which slots there are: from the command line, a file, and what is plugged in
+//!   slot       one thread a slot: waits for a port, a device, perhaps a scan; runs; waits until
+//!              the device is taken out
+//!   scan       what the operator scans or types, and for which slot that is
+//!   tally      what has come of it so far
+//! ```
+//!
+//! Slots tell the one thread that prints what they do; they share nothing but the CA and the
+//! ledger.
+
+mod scan;
+mod slot;
+mod slots;
+mod tally;
+
+use core::time::Duration;
+use std::io::{BufRead as _, stdin};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+
+use clap::{Args, ValueEnum};
+use provision_station::exchange::Patience;
+use serde_json::json;
+
+use crate::ending::Ending;
+use crate::fault::Fault;
+use crate::job::{Job, JobArguments};
+use crate::report::{At, Report};
+
+use scan::{Given, Scans};
+use slot::{Shared, Told};
+use slots::{Slot, Wanted};
+
+pub(crate) use slot::State;
+pub(crate) use slots::location_of;
+pub(crate) use tally::Tally;
+
+/// How often is looked for what was plugged in.
+const LOOK_EACH: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  provision station --ports /dev/ttyUSB0 /dev/ttyUSB1 --endpoint mqtt.acme.com:8883
+  provision station --ports 'usb:*' --endpoint mqtt.acme.com:8883 --json
+  provision station --slots station.toml --start scan --endpoint mqtt.acme.com:8883
+
+station.toml names fixtures by where they are plugged in:
+  [[slot]]
+  name = \"left\"
+  usb = \"1-2.3\"            # as `provision ports` shows it; or  port = \"/dev/ttyS0\"
+
+Ctrl-C lets devices under way finish; a second one leaves them where they are, which is safe: run
+them again.")]
+pub(crate) struct Station {
+    /// Ports to serve: paths, paths with `*`, or `usb:` and a USB location, `usb:*` for all.
+    #[arg(long, value_name = "PORT", num_args = 1..)]
+    pub ports: Vec<String>,
+
+    /// File with the station's slots and their names (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub slots: Option<PathBuf>,
+
+    /// When a run begins: `plug`, as soon as a device answers; `scan`, once its serial was scanned
+    /// or typed, and only for that device. Where several slots wait, the slot's name comes first.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Start::Plug)]
+    pub start: Start,
+
+    /// End after so many devices have passed.
+    #[arg(long, value_name = "N")]
+    pub stop_after: Option<u64>,
+
+    /// Runs more for a device that went silent or was reset, while it stays in the fixture.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub retries: u32,
+
+    #[command(flatten)]
+    pub job: JobArguments,
+}
+
+/// When a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Start {
+    /// As soon as a device answers.
+    Plug,
+    /// Once its serial was scanned.
+    Scan,
+}
+
+/// What the thread that prints hears of.
+enum News {
+    Slot { slot: Slot, port: String, told: Told },
+    Scanned(String),
+}
+
+pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
+    let mut wanted = Wanted::new(&arguments.ports, arguments.slots.as_deref())?;
+    // Who came this far has answered a moment ago.
+    let hello = Patience { reply_within_ms: 500, attempts: 6 };
+    let job = Job::open(&arguments.job, hello)?;
+    let ending = Ending::on_signals()?;
+    let shared = Shared {
+        job,
+        ending: ending.clone(),
+        scans: Scans::new(arguments.start == Start::Scan),
+        ports: &arguments.job.ports,
+        retries: arguments.retries,
+    };
+    let mut tally = Tally::default();
+    let stopped_by = thread::scope(|scope| -> Result<Option<u8>, Fault> {
+        let (tell, news) = mpsc::channel();
+        if arguments.start == Start::Scan {
+            listen_for_scans(tell.clone());
+        }
+        let (mut serving, mut stopped_by) = (0_usize, None);
+        loop {
+            if !ending.is_wished() {
+                for slot in wanted.look(report)? {
+                    serving += 1;
+                    let (shared, tell) = (&shared, tell.clone());
+                    scope.spawn(move || {
+                        let name = slot.clone();
+                        slot::serve(&slot, shared, |port, told| {
+                            // Nobody listens any more if the output is gone.
+                            let slot = name.clone();
+                            let _ = tell.send(News::Slot { slot, port: port.into(), told });
+                        });
+                    });
+                }
+            }
+            if serving == 0 && ending.is_wished() {
+                return Ok(stopped_by);
+            }
+            let news = match news.recv_timeout(LOOK_EACH) {
+                Ok(news) => news,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(stopped_by),
+            };
+            match news {
+                News::Scanned(text) => match shared.scans.take(&text) {
+                    Given::To { .. } | Given::Slot { .. } => {}
+                    Given::Nobody { why } => report.warning(&why, json!({ "scanned": text }))?,
+                },
+                News::Slot { told: Told::Ended, .. } => serving -= 1,
+                News::Slot { slot, port, told } => {
+                    let at = At { slot: Some(slot.name()), port: &port };
+                    let result = tell_of(at, told, &mut tally, &mut stopped_by, report);
+                    if result.is_err() || stopped_by.is_some() || tally.is(arguments.stop_after) {
+                        ending.after_runs();
+                    }
+                    result?;
+                }
+            }
+        }
+    })?;
+    report.station(&tally)?;
+    match stopped_by {
+        None => Ok(()),
+        Some(exit_code) => Err(Fault::StationStopped { exit_code }),
+    }
+}
+
+/// Tells of one slot, and counts.
+fn tell_of(
+    at: At<'_>,
+    told: Told,
+    tally: &mut Tally,
+    stopped_by: &mut Option<u8>,
+    report: &mut Report,
+) -> Result<(), Fault> {
+    match told {
+        Told::Ended => Ok(()),
+        Told::State(state) => report.slot(at, &state),
+        Told::Progress(progress) => report.progress(at, &progress),
+        Told::Passed { outcome, seconds } => {
+            tally.count_passed(outcome.enrolled.device(), seconds);
+            report.enrolled(at, &outcome, seconds)
+        }
+        Told::Failed { fault, device, seconds } => {
+            tally.count_failed(&fault);
+            if fault.stops_the_line() {
+                stopped_by.get_or_insert(fault.exit_code());
+            }
+            report.failed(at, device.as_ref(), &fault, seconds);
+            Ok(())
+        }
+    }
+}
+
+/// Reads what a scanner types, for as long as the program runs. The thread is not waited for: it
+/// would wait for a line that nobody scans.
+fn listen_for_scans(tell: Sender<News>) {
+    thread::spawn(move || {
+        for line in stdin().lock().lines().map_while(Result::ok) {
+            if tell.send(News::Scanned(line)).is_err() {
+                break;
+            }
+        }
+    });
+}
