@@ -181,7 +181,10 @@ pub enum Progress {
         public_key: PublicKey,
     },
     /// Its CSR is signed by that key over this session's challenge.
-    PossessionProven,
+    PossessionProven {
+        /// Length of the CSR, in bytes.
+        csr_len: u32,
+    },
     /// The CA has signed.
     Issued {
         /// Serial number of the certificate.

@@ -91,6 +91,18 @@ impl Books {
         })
     }
 
+    /// Name of the profile that certificates are made by.
+    pub(crate) fn profile_name(&self) -> String {
+        self.lock().profile.name.clone()
+    }
+
+    /// Bytes of the certificates above a leaf.
+    pub(crate) fn len_above_leaf(&self) -> usize {
+        let mut books = self.lock();
+        let issuer = books.issuer.inner();
+        issuer.issuers().iter().map(Vec::len).sum::<usize>() + issuer.anchor().len()
+    }
+
     /// Nothing is signed from now on.
     pub(crate) fn stop(&self) {
         self.lock().stopped = true;

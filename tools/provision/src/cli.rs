@@ -172,6 +172,11 @@ pub(crate) struct Enroll {
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub wait: u32,
 
+    /// Show what would be done and do nothing: the device is asked who it is and which key it has,
+    /// and neither it nor ledger and CA are changed.
+    #[arg(long)]
+    pub dry_run: bool,
+
     #[command(flatten)]
     pub job: JobArguments,
 }

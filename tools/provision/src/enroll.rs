@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::job::Job;
 use crate::line::Line;
 use crate::report::{At, Report};
-use crate::run;
+use crate::{plan, run};
 
 /// What a port's thread tells the one that prints.
 enum Told {
@@ -35,6 +35,14 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     }
     let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
     let job = Job::open(&arguments.job, hello)?;
+    if arguments.dry_run {
+        for port in ports {
+            let mut line = Line::open_for(port, port, &arguments.job.ports)?;
+            let expected = arguments.expect.as_ref();
+            plan::show(&job, &mut line, hello, expected, At::port(port), report)?;
+        }
+        return Ok(());
+    }
     let ending = Ending::on_signals()?;
     let (mut failed, mut exit_code) = (0, None);
     thread::scope(|scope| {

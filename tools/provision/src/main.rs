@@ -4,6 +4,7 @@
 //!   cli        what can be said on the command line
 //!   enroll     the main job: one run of the dialogue on each port given
 //!   station    the same all shift long: slots, hot plug, scanning
+//!   plan       what a run would do
 //!   simulate   devices that are none, for training and load
 //!   job, run, books   what all runs share; one run; the CA and the ledger behind one lock
 //!   ask, conversation   one question by hand
@@ -54,6 +55,7 @@ mod matching;
 mod ocsp;
 mod p12;
 mod pem;
+mod plan;
 mod ports;
 mod report;
 mod revoke;

@@ -4,7 +4,7 @@ use core::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use provision_station::enrollment::{Change, Outcome, Progress};
-use provision_wire::DeviceSerial;
+use provision_wire::{DeviceSerial, Stage};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
@@ -54,6 +54,11 @@ impl Report {
     /// Whether results are JSON.
     pub(crate) const fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether people watch: results go to a terminal, and not as JSON.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
     }
 
     /// A step of a run.
@@ -111,6 +116,25 @@ impl Report {
         let port = at.label();
         let open = if *sealed { "" } else { ", not sealed" };
         self.line(&format!("{port}: {device} {text}{open}, certificate {serial}, {seconds:.1} s"))
+    }
+
+    /// What a run would do.
+    pub(crate) fn plan(
+        &mut self,
+        at: At<'_>,
+        device: &DeviceSerial,
+        stage: Stage,
+        steps: &[String],
+    ) -> Result<(), Fault> {
+        let mut event = json!({
+            "event": "plan",
+            "device": device.as_str(),
+            "stage": stage.to_string(),
+            "steps": steps,
+        });
+        at.mark(&mut event);
+        let lines = steps.iter().map(|step| format!("\n  {step}")).collect::<String>();
+        self.result(&format!("{}: {device} is {stage}{lines}", at.label()), &event)
     }
 
     /// What a slot waits for.
@@ -255,6 +279,11 @@ fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
     })
 }
 
+/// A step, for people.
+pub(crate) fn sentence(progress: &Progress) -> String {
+    describe(progress).1
+}
+
 /// Name, sentence and facts of a step.
 fn describe(progress: &Progress) -> (&'static str, String, Value) {
     match progress {
@@ -268,7 +297,9 @@ fn describe(progress: &Progress) -> (&'static str, String, Value) {
             let start = public_key.get(2..18).unwrap_or_default();
             ("key", format!("key {start}…"), json!({ "public_key": public_key }))
         }
-        Progress::PossessionProven => ("possession-proven", "it holds that key".into(), json!({})),
+        Progress::PossessionProven { csr_len } => {
+            ("possession-proven", "it holds that key".into(), json!({ "csr_len": csr_len }))
+        }
         Progress::Issued { cert_serial } => (
             "issued",
             format!("certificate {cert_serial} signed"),

@@ -106,7 +106,7 @@ pub(crate) enum FaultKind {
 /// What a port tells.
 enum Told {
     In { device: String, kind: &'static str },
-    Sealed { device: String, leaf_sha256: String, power_cuts: u64 },
+    Sealed { device: String, leaf_sha256: String, power_cuts: u64, computing: Duration },
     Out { device: String },
     CableOut,
     Failed(Fault),
@@ -169,7 +169,7 @@ pub(crate) fn run(arguments: &Simulate, report: &mut Report) -> Result<(), Fault
                     &format!("{port}: {device} in ({kind})"),
                     &json!({ "event": "in", "slot": port, "device": device, "kind": kind }),
                 )?,
-                Told::Sealed { device, leaf_sha256, power_cuts: cuts } => {
+                Told::Sealed { device, leaf_sha256, power_cuts: cuts, computing } => {
                     sealed += 1;
                     power_cuts += cuts;
                     report.result(
@@ -180,6 +180,7 @@ pub(crate) fn run(arguments: &Simulate, report: &mut Report) -> Result<(), Fault
                             "device": device,
                             "leaf_sha256": leaf_sha256,
                             "power_cuts": cuts,
+                            "computing_ms": computing.as_secs_f64() * 1000.0,
                         }),
                     )?;
                     if sealed == arguments.devices && arguments.exit_when_sealed {
@@ -335,14 +336,17 @@ impl Fixture<'_> {
             }
             self.go_wrong(&mut device, &questions)?;
             let heard = self.noisy(bytes);
+            let began = Instant::now();
             let answer = device.receive(&heard);
+            stay.computing += began.elapsed();
             let answer = self.noisy(answer);
             self.wire.send(&answer);
             if !stay.sealed && device.stage() == Some(Stage::Sealed) {
                 stay.sealed = true;
                 let leaf_sha256 = hex(&device.leaf_sha256().unwrap_or_default());
                 let (device, power_cuts) = (device.serial().to_string(), device.power_cuts);
-                self.say(Told::Sealed { device, leaf_sha256, power_cuts });
+                let computing = stay.computing;
+                self.say(Told::Sealed { device, leaf_sha256, power_cuts, computing });
             }
         }
     }
@@ -407,4 +411,6 @@ struct Stay {
     sealed: bool,
     first_heard: Option<Instant>,
     was_asked_much: bool,
+    /// Time the device took for its answers, without the line's.
+    computing: Duration,
 }

@@ -5,6 +5,7 @@
 //!   slot       one thread a slot: waits for a port, a device, perhaps a scan; runs; waits until
 //!              the device is taken out
 //!   scan       what the operator scans or types, and for which slot that is
+//!   screen     what the operator sees, on a terminal
 //!   tally      what has come of it so far
 //! ```
 //!
@@ -12,6 +13,7 @@
 //! ledger.
 
 mod scan;
+mod screen;
 mod slot;
 mod slots;
 mod tally;
@@ -21,8 +23,10 @@ use std::io::{BufRead as _, stdin};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use provision_ledger::Lot;
 use provision_station::exchange::Patience;
 use serde_json::json;
 
@@ -32,6 +36,7 @@ use crate::job::{Job, JobArguments};
 use crate::report::{At, Report};
 
 use scan::{Given, Scans};
+use screen::{Screen, Wish};
 use slot::{Shared, Told};
 use slots::{Slot, Wanted};
 
@@ -41,6 +46,8 @@ pub(crate) use tally::Tally;
 
 /// How often is looked for what was plugged in.
 const LOOK_EACH: Duration = Duration::from_millis(500);
+/// How often a screen is drawn at least.
+const DRAW_EACH: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -78,6 +85,10 @@ pub(crate) struct Station {
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
 
+    /// On a terminal too, tell of each event on a line instead of showing a screen.
+    #[arg(long)]
+    pub plain: bool,
+
     #[command(flatten)]
     pub job: JobArguments,
 }
@@ -111,52 +122,99 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         retries: arguments.retries,
     };
     let mut tally = Tally::default();
-    let stopped_by = thread::scope(|scope| -> Result<Option<u8>, Fault> {
-        let (tell, news) = mpsc::channel();
-        if arguments.start == Start::Scan {
-            listen_for_scans(tell.clone());
-        }
-        let (mut serving, mut stopped_by) = (0_usize, None);
-        loop {
-            if !ending.is_wished() {
-                for slot in wanted.look(report)? {
-                    serving += 1;
-                    let (shared, tell) = (&shared, tell.clone());
-                    scope.spawn(move || {
-                        let name = slot.clone();
-                        slot::serve(&slot, shared, |port, told| {
-                            // Nobody listens any more if the output is gone.
-                            let slot = name.clone();
-                            let _ = tell.send(News::Slot { slot, port: port.into(), told });
+    let scans = arguments.start == Start::Scan;
+    let mut screen = (report.is_watched() && !arguments.plain)
+        .then(|| Screen::open(arguments.job.lot.as_ref().map(Lot::as_str), scans))
+        .transpose()?;
+    let stopped_by = thread::scope(|scope| {
+        let mut work = || -> Result<Option<u8>, Fault> {
+            let (tell, news) = mpsc::channel();
+            if scans && screen.is_none() {
+                listen_for_scans(tell.clone());
+            }
+            let (mut serving, mut stopped_by) = (0_usize, None);
+            let mut look_at = Instant::now();
+            loop {
+                if !ending.is_wished() && Instant::now() >= look_at {
+                    look_at = Instant::now() + LOOK_EACH;
+                    let (slots, fault) = wanted.look();
+                    match (&mut screen, fault) {
+                        (_, None) => {}
+                        (Some(screen), Some(fault)) => screen.note(&fault.to_string()),
+                        (None, Some(fault)) => report.fault(None, &fault),
+                    }
+                    for slot in slots {
+                        serving += 1;
+                        let (shared, tell) = (&shared, tell.clone());
+                        scope.spawn(move || {
+                            let name = slot.clone();
+                            slot::serve(&slot, shared, |port, told| {
+                                // Nobody listens any more if the output is gone.
+                                let slot = name.clone();
+                                let _ = tell.send(News::Slot { slot, port: port.into(), told });
+                            });
                         });
-                    });
+                    }
                 }
-            }
-            if serving == 0 && ending.is_wished() {
-                return Ok(stopped_by);
-            }
-            let news = match news.recv_timeout(LOOK_EACH) {
-                Ok(news) => news,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return Ok(stopped_by),
-            };
-            match news {
-                News::Scanned(text) => match shared.scans.take(&text) {
-                    Given::To { .. } | Given::Slot { .. } => {}
-                    Given::Nobody { why } => report.warning(&why, json!({ "scanned": text }))?,
-                },
-                News::Slot { told: Told::Ended, .. } => serving -= 1,
-                News::Slot { slot, port, told } => {
-                    let at = At { slot: Some(slot.name()), port: &port };
-                    let result = tell_of(at, told, &mut tally, &mut stopped_by, report);
-                    if result.is_err() || stopped_by.is_some() || tally.is(arguments.stop_after) {
+                if serving == 0 && ending.is_wished() {
+                    return Ok(stopped_by);
+                }
+                let mut next = match news.recv_timeout(DRAW_EACH) {
+                    Ok(news) => Some(news),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(stopped_by),
+                };
+                // All that has come is taken in before anything is drawn.
+                while let Some(told) = next {
+                    let result = match told {
+                        News::Scanned(text) => {
+                            scanned(&shared.scans, &text, screen.as_mut(), report)
+                        }
+                        News::Slot { told: Told::Ended, .. } => {
+                            serving -= 1;
+                            Ok(())
+                        }
+                        News::Slot { slot, port, told } => {
+                            let at = At { slot: Some(slot.name()), port: &port };
+                            count(&told, &mut tally, &mut stopped_by);
+                            match &mut screen {
+                                Some(screen) => {
+                                    screen.take(slot.name(), &told);
+                                    Ok(())
+                                }
+                                None => tell_of(at, &told, report),
+                            }
+                        }
+                    };
+                    result?;
+                    if stopped_by.is_some() || tally.is(arguments.stop_after) {
                         ending.after_runs();
                     }
-                    result?;
+                    next = news.try_recv().ok();
+                }
+                if let Some(screen) = &mut screen {
+                    for wish in screen.wishes() {
+                        match wish {
+                            Wish::End => {
+                                ending.wish();
+                                screen.note("ends; once more leaves devices where they are");
+                            }
+                            Wish::Scanned(text) => {
+                                scanned(&shared.scans, &text, Some(screen), report)?;
+                            }
+                        }
+                    }
+                    screen.draw(&tally)?;
                 }
             }
-        }
-    })?;
+        };
+        let result = work();
+        // However it ends, the slots end too: they would be waited for.
+        ending.after_runs();
+        result
+    });
+    drop(screen);
+    let stopped_by = stopped_by?;
     report.station(&tally)?;
     match stopped_by {
         None => Ok(()),
@@ -164,28 +222,56 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     }
 }
 
-/// Tells of one slot, and counts.
-fn tell_of(
-    at: At<'_>,
-    told: Told,
-    tally: &mut Tally,
-    stopped_by: &mut Option<u8>,
+/// Hands a scan to the slot it is for.
+fn scanned(
+    scans: &Scans,
+    text: &str,
+    screen: Option<&mut Screen>,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    match told {
-        Told::Ended => Ok(()),
-        Told::State(state) => report.slot(at, &state),
-        Told::Progress(progress) => report.progress(at, &progress),
-        Told::Passed { outcome, seconds } => {
-            tally.count_passed(outcome.enrolled.device(), seconds);
-            report.enrolled(at, &outcome, seconds)
+    let said = match scans.take(text) {
+        Given::To { slot } => format!("{slot} runs"),
+        Given::Slot { slot } => format!("{slot}: now its device"),
+        Given::Nobody { why } => {
+            return match screen {
+                Some(screen) => {
+                    screen.note(&why);
+                    Ok(())
+                }
+                None => report.warning(&why, json!({ "scanned": text })),
+            };
         }
-        Told::Failed { fault, device, seconds } => {
-            tally.count_failed(&fault);
+    };
+    if let Some(screen) = screen {
+        screen.note(&said);
+    }
+    Ok(())
+}
+
+fn count(told: &Told, tally: &mut Tally, stopped_by: &mut Option<u8>) {
+    match told {
+        Told::Passed { outcome, seconds } => {
+            tally.count_passed(outcome.enrolled.device(), *seconds);
+        }
+        Told::Failed { fault, .. } => {
+            tally.count_failed(fault);
             if fault.stops_the_line() {
                 stopped_by.get_or_insert(fault.exit_code());
             }
-            report.failed(at, device.as_ref(), &fault, seconds);
+        }
+        _ => {}
+    }
+}
+
+/// Tells of one slot, on a line.
+fn tell_of(at: At<'_>, told: &Told, report: &mut Report) -> Result<(), Fault> {
+    match told {
+        Told::Ended => Ok(()),
+        Told::State(state) => report.slot(at, state),
+        Told::Progress(progress) => report.progress(at, progress),
+        Told::Passed { outcome, seconds } => report.enrolled(at, outcome, *seconds),
+        Told::Failed { fault, device, seconds } => {
+            report.failed(at, device.as_ref(), fault, *seconds);
             Ok(())
         }
     }

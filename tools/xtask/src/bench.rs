@@ -3,10 +3,14 @@
 
 mod device;
 mod issuer;
+mod line;
+
+use std::env;
+use std::process::Command;
 
 use clap::Subcommand;
 
-use crate::process::Fault;
+use crate::process::{Fault, While as _, root, run as run_program};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -23,6 +27,12 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Seconds per device over a serial line, and devices per hour on 64 ports.
+    Line {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `cargo xtask bench …`
@@ -30,5 +40,19 @@ pub(crate) fn run(what: Bench) -> Result<(), Fault> {
     match what {
         Bench::Device { json } => device::run(json),
         Bench::Issuer { json } => issuer::run(json),
+        Bench::Line { json } => line::run(json),
     }
+}
+
+/// This very program, optimised, and the one that it measures: in one build, so that what they share
+/// is built once.
+fn run_optimised(what: &str, json: bool) -> Result<(), Fault> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--quiet", "--locked", "--package", "xtask"]);
+    run_program(build.args(["--package", "provision"]).current_dir(root()))?;
+    let built = env::current_exe().while_doing("where is this program")?;
+    let built = built.ancestors().nth(2).unwrap_or(&built);
+    let mut again = Command::new(built.join("release/xtask"));
+    run_program(again.args(["bench", what]).args(json.then_some("--json")))
 }

@@ -25,6 +25,8 @@ pub(crate) const KEYTOOL: Need = Need { program: "keytool", packages: &["default
 pub(crate) const MOSQUITTO: Need = Need { program: "mosquitto", packages: &["mosquitto"] };
 pub(crate) const MOSQUITTO_CLIENTS: Need =
     Need { program: "mosquitto_pub", packages: &["mosquitto-clients"] };
+/// A terminal for the tests of the station's screen.
+pub(crate) const TMUX: Need = Need { program: "tmux", packages: &["tmux"] };
 pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy"] };
 /// Server and client; the package zookeeper adds scripts to it, and a whole desktop's Java.
 pub(crate) const ZOOKEEPER: Need =

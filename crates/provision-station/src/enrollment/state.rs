@@ -318,8 +318,9 @@ impl<P: VerifyP256> Enrollment<P> {
             return Err(EnrollmentFault::CsrDigest);
         }
         let challenge = self.challenge(&self.randomness.csr_challenge);
+        let len = csr.len;
         let csr = Csr::parse(&csr.bytes)?.prove_possession::<P>(&challenge)?;
-        self.progress(Progress::PossessionProven);
+        self.progress(Progress::PossessionProven { csr_len: len });
         self.outbox.push_back(Output::LookUp {
             device: peer.device.clone(),
             public_key: *csr.public_key(),

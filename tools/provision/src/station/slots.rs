@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serialport::{SerialPortInfo, SerialPortType};
 
 use crate::fault::Fault;
-use crate::report::Report;
 
 /// A holder for one device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,16 +108,17 @@ impl Wanted {
         Ok(Self { fixed, patterns, known: BTreeSet::new() })
     }
 
-    /// Slots that are to be served from now on.
-    pub(super) fn look(&mut self, report: &mut Report) -> Result<Vec<Slot>, Fault> {
+    /// Slots that are to be served from now on; and a fault, if the ports cannot be listed. What is
+    /// served already goes on then.
+    pub(super) fn look(&mut self) -> (Vec<Slot>, Option<Fault>) {
         let mut new = core::mem::take(&mut self.fixed);
+        let mut fault = None;
         self.known.extend(new.iter().cloned());
         if !self.patterns.is_empty() {
             let ports = match available() {
                 Ok(ports) => ports,
-                Err(fault) => {
-                    // What is served already goes on.
-                    report.fault(None, &fault);
+                Err(cause) => {
+                    fault = Some(cause);
                     Vec::new()
                 }
             };
@@ -129,7 +129,7 @@ impl Wanted {
                 }
             }
         }
-        Ok(new)
+        (new, fault)
     }
 
     /// The slot a port would be, if a pattern asks for it and no slot has that place.

@@ -78,6 +78,44 @@ fn json_is_one_object_per_event() {
 }
 
 #[test]
+fn a_dry_run_shows_the_plan_and_changes_nothing() {
+    let station = Station::new();
+    let (port, device) = device("sensor-0001", Trick::None);
+    let content = || {
+        let files = ["ledger.sqlite", "device-issuing.crt"]
+            .map(|name| station.path().join("ca").join(name));
+        files.map(|path| std::fs::read(path).unwrap())
+    };
+    let before = content();
+    let ran = station.enroll(&port, &["--dry-run", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let plan = &events(&ran)[0];
+    assert_documented(plan);
+    assert_eq!(plan["stage"], "blank");
+    assert!(plan["steps"][0].as_str().unwrap().contains("make its key"), "{plan}");
+    assert_eq!(device.lock().unwrap().stage(), Some(Stage::Blank));
+    assert_eq!(content(), before);
+    assert_eq!(station.enroll(&port, &["--dry-run", "--expect", "sensor-0002"]).code, 13);
+
+    assert_eq!(station.enroll(&port, &["--no-seal"]).code, 0);
+    let serial = station.entries()[0].2.clone();
+    for (stage, more) in
+        [(Stage::Certified, "would be delivered"), (Stage::Sealed, "have to prove")]
+    {
+        let ran = station.enroll(&port, &["--dry-run"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains(more) && ran.stdout.contains(&serial), "{ran:?}");
+        assert_eq!(device.lock().unwrap().stage(), Some(stage));
+        assert_eq!(station.enroll(&port, &[]).code, 0);
+    }
+    // What a run would refuse.
+    let other = Station::new();
+    assert_eq!(other.enroll(&port, &["--dry-run"]).code, 13);
+    let (erased, _device) = device_of_seed("sensor-0001", 7, Trick::None);
+    assert_eq!(station.enroll(&erased, &["--dry-run"]).code, 13);
+}
+
+#[test]
 fn several_ports_are_served_and_a_bad_one_does_not_stop_the_rest() {
     let station = Station::new();
     let (first, _a) = device("sensor-0001", Trick::None);

@@ -15,6 +15,7 @@ mod kit;
 mod lint;
 mod many_ports;
 mod ocsp;
+mod screen;
 mod server_envoy;
 mod server_haproxy;
 mod server_mosquitto;

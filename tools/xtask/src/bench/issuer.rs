@@ -13,7 +13,6 @@ mod peer;
 use core::hint::black_box;
 use std::env;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -25,8 +24,9 @@ use provision_issuer::{
 use provision_ledger::{Certificates as _, NewCertificate, SqliteLedger};
 use serde::Serialize;
 
+use super::run_optimised;
 use crate::needs::{self, OPENSSL};
-use crate::process::{Fault, While as _, root, run as run_program};
+use crate::process::{Fault, While as _};
 
 #[derive(Debug, Serialize)]
 struct Report {
@@ -51,16 +51,7 @@ struct Report {
 /// `cargo xtask bench issuer`
 pub(crate) fn run(json: bool) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        // This very program, optimised, and the one that it measures: in one build, so that what
-        // they share is built once.
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--release", "--quiet", "--locked", "--package", "xtask"]);
-        run_program(build.args(["--package", "provision"]).current_dir(root()))?;
-        let built = env::current_exe().while_doing("where is this program")?;
-        let built = built.ancestors().nth(2).unwrap_or(&built);
-        let mut again = Command::new(built.join("release/xtask"));
-        return run_program(again.args(["bench", "issuer"]).args(json.then_some("--json")));
+        return run_optimised("issuer", json);
     }
     needs::ensure(&[OPENSSL])?;
     let report = measure()?;

@@ -1,0 +1,178 @@
+//! The operator's screen, in a real terminal: tmux, 80 by 24.
+
+use core::time::Duration;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use provision_testkit::impostor::Trick;
+
+use crate::station::{Fixture, Station};
+
+/// A terminal with a program in it.
+struct Terminal {
+    socket: PathBuf,
+}
+
+impl Terminal {
+    fn open(station: &Station, arguments: &str) -> Self {
+        let terminal = Self { socket: station.path().join("tmux") };
+        let program = env!("CARGO_BIN_EXE_provision");
+        let directory = station.path().to_str().unwrap();
+        // What it ends with is left on the screen.
+        let line = format!("{program} {arguments}; echo ended with $?; sleep 60");
+        let size = ["new-session", "-d", "-x", "80", "-y", "24", "-c", directory];
+        terminal.tmux(&[&size[..], &[line.as_str()]].concat());
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .args(["-f", "/dev/null", "-S"])
+            .arg(&self.socket)
+            .args(arguments)
+            .env_remove("TMUX")
+            .output()
+            .expect("tmux: apt-get install tmux");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// The screen, once all of this is on it.
+    fn wait_for(&self, parts: &[&str]) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let screen = self.tmux(&["capture-pane", "-p"]);
+            if parts.iter().all(|part| screen.contains(part)) {
+                return screen;
+            }
+            assert!(Instant::now() < deadline, "no {parts:?} in\n{screen}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+fn slots(station: &Station, fixtures: &[(&str, &Fixture)]) {
+    let text: String = fixtures
+        .iter()
+        .map(|(name, fixture)| {
+            format!("[[slot]]\nname = \"{name}\"\nport = \"{}\"\n", fixture.path())
+        })
+        .collect();
+    fs::write(station.path().join("station.toml"), text).unwrap();
+}
+
+/// Holds a screen against the one that is kept, but for times and rates. To keep a new one, run
+/// with `PROVISION_BLESS=1`.
+fn assert_as_kept(name: &str, screen: &str) {
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let plain = |line: &str| {
+        let mut words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        for at in 1..words.len() {
+            let is_unit = matches!(words[at].as_str(), "s" | "an");
+            let is_number = !words[at - 1].is_empty() && digits(&words[at - 1]);
+            if is_unit && is_number {
+                words[at - 1] = "N".into();
+            }
+        }
+        // What the lines around a title make up for.
+        words.join(" ").replace('─', "").trim_end().to_owned()
+    };
+    let screen: String = screen.lines().map(|line| plain(line) + "\n").collect();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/screens").join(name);
+    if std::env::var_os("PROVISION_BLESS").is_some() {
+        fs::write(&path, &screen).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(screen, kept, "{}\n{screen}", path.display());
+}
+
+#[test]
+fn pass_and_fail_are_seen_and_the_cause_with_what_to_do() {
+    let station = Station::new();
+    let (good, bad, none) = (Fixture::empty(), Fixture::empty(), Fixture::empty());
+    slots(&station, &[("left", &good), ("middle", &bad), ("right", &none)]);
+    good.put("sensor-0001", Trick::None);
+    bad.put("sensor-0002", Trick::BrokenSelfSignature);
+    let terminal = Terminal::open(
+        &station,
+        "station --slots station.toml --endpoint mqtt.example:8883 --lot L-7",
+    );
+    let screen = terminal.wait_for(&["passed 1  failed 1", "waits for a device"]);
+    assert_as_kept("pass-fail-empty.txt", &screen);
+
+    good.take_out();
+    good.put("sensor-0003", Trick::None);
+    terminal.wait_for(&["passed 2", "sensor-0003"]);
+    terminal.keys(&["C-c"]);
+    terminal.wait_for(&["2 passed, 1 failed (1 not-proven)", "ended with 0"]);
+}
+
+#[test]
+fn one_slot_is_read_from_afar() {
+    let station = Station::new();
+    let fixture = Fixture::empty();
+    slots(&station, &[("left", &fixture)]);
+    let terminal =
+        Terminal::open(&station, "station --slots station.toml --endpoint mqtt.example:8883");
+    let screen = terminal.wait_for(&["waits for a device"]);
+    assert_as_kept("one-slot-empty.txt", &screen);
+    fixture.put("sensor-0001", Trick::None);
+    let screen = terminal.wait_for(&["passed 1", "enrolled"]);
+    assert_as_kept("one-slot-pass.txt", &screen);
+    terminal.keys(&["q"]);
+    terminal.wait_for(&["1 passed, 0 failed", "ended with 0"]);
+}
+
+#[test]
+fn what_is_scanned_is_seen_and_starts_the_run() {
+    let station = Station::new();
+    let (left, right) = (Fixture::empty(), Fixture::empty());
+    slots(&station, &[("left", &left), ("right", &right)]);
+    left.put("sensor-0001", Trick::None);
+    right.put("sensor-0002", Trick::None);
+    let arguments = "station --slots station.toml --start scan --endpoint mqtt.example:8883";
+    let terminal = Terminal::open(&station, arguments);
+    terminal.wait_for(&["SCAN", "sensor-0001", "sensor-0002"]);
+    terminal.keys(&["sensor-0002"]);
+    terminal.wait_for(&["scan: sensor-0002_"]);
+    terminal.keys(&["Enter"]);
+    terminal.wait_for(&["2 slots wait: scan the slot's name before sensor-0002"]);
+    terminal.keys(&["right sensor-0002", "Enter"]);
+    let screen = terminal.wait_for(&["passed 1", "waits for its scan"]);
+    assert!(screen.contains("SCAN") && screen.contains("enrolled"), "{screen}");
+}
+
+#[test]
+fn a_station_whose_terminal_is_closed_ends() {
+    let station = Station::new();
+    let fixture = Fixture::empty();
+    slots(&station, &[("left", &fixture)]);
+    let terminal =
+        Terminal::open(&station, "station --slots station.toml --endpoint mqtt.example:8883");
+    terminal.wait_for(&["waits for a device"]);
+    let pid: u32 = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]).trim().parse().unwrap();
+    // The shell's child.
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(children).unwrap();
+    let program = PathBuf::from("/proc").join(children.trim());
+    assert!(program.exists(), "{children}");
+    drop(terminal);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while program.exists() {
+        assert!(Instant::now() < deadline, "it runs on");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
