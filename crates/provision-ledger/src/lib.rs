@@ -38,15 +38,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod certificates;
+mod chain;
+mod database;
 mod fault;
 mod ledger;
 mod lot;
+mod lots;
+mod migration;
 mod new_file;
+mod open_error;
+mod query;
 mod row;
 mod schema;
+mod session;
+mod sql_ledger;
 mod sqlite;
+mod station_key;
+mod weak_key;
 
+pub use audit::{About, Audit, AuditError, Expected, SignedHead, StationRecord, Tampering};
 pub use certificates::{
     CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
     RecordCertificateError, Revocable, RevocationRecord, RevokeError, Unreadable, Which,
@@ -56,4 +68,8 @@ pub use ledger::{
     StorageFault,
 };
 pub use lot::{Lot, LotError};
-pub use sqlite::{OpenError, SqliteLedger};
+pub use lots::{LotCheckError, LotRecord, LotRefusal, LotTerms, LotsError};
+pub use open_error::OpenError;
+pub use sql_ledger::{Issuance, SqlLedger, SqliteLedger};
+pub use station_key::{StationKey, StationKeyError, public_key_pem, station_fingerprint};
+pub use weak_key::{WeakKey, weak_key};

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod certificates;
 mod durability;
+mod lots;
 mod migration;
 mod opening;
 mod rules;
