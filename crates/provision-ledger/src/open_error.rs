@@ -48,6 +48,12 @@ pub enum OpenError {
         /// The oldest that will do.
         needed: i32,
     },
+    /// The server may lose what it said was recorded.
+    #[error("the database {place} has fsync switched off: what is recorded could be lost")]
+    NotDurable {
+        /// The database.
+        place: String,
+    },
     /// A file could not be made.
     #[error("cannot {action} {}: {source}", path.display())]
     File {

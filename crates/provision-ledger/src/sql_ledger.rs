@@ -16,6 +16,7 @@ use crate::ledger::{
 };
 use crate::lot::Lot;
 use crate::open_error::OpenError;
+use crate::postgres::{Postgres, PostgresUrl};
 use crate::row::{StoredEntry, chain_from_row};
 use crate::session::{Reading, Writer, Writing};
 use crate::sqlite::{IN_MEMORY, Sqlite};
@@ -23,8 +24,8 @@ use crate::station_key::StationKey;
 use crate::weak_key::weak_key;
 use crate::{lots, migration, query};
 
-/// A [`Ledger`] in a database: a SQLite file for any number of programs on one machine, or in memory
-/// for tests.
+/// A [`Ledger`] in a database: a SQLite file for any number of programs on one machine, PostgreSQL
+/// for any number of machines, or in memory for tests.
 ///
 /// Every record is on the disk before the call returns. Beside a SQLite file lie two more, `-wal`
 /// and `-shm`, while it is in use: they belong to it, and a copy made without them may lack the
@@ -89,6 +90,32 @@ impl SqlLedger {
         let mut ledger = Self { database, place, station, ignore_clock: false };
         migration::bring_up_to_date(&mut ledger)?;
         Ok(ledger)
+    }
+
+    /// Makes an empty ledger in a PostgreSQL database, in the schema that is searched first, and
+    /// opens it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::AlreadyExists`] and others; nothing is left behind then.
+    pub fn create_in(url: &PostgresUrl, station_key: &Path) -> Result<Self, OpenError> {
+        Postgres::create(url)?;
+        Self::connect(url, station_key)
+    }
+
+    /// Opens a ledger in a PostgreSQL database. Its end is signed by the key in `station_key`, which
+    /// is made if there is none.
+    ///
+    /// A connection that was lost is made again at the next call; the call in which it is lost says
+    /// so ([`StorageFault::Unreachable`]), and may be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if there is none, or if it is not one this program can write to.
+    pub fn connect(url: &PostgresUrl, station_key: &Path) -> Result<Self, OpenError> {
+        let database = Box::new(Postgres::open(url)?);
+        let station = Station::InFile(station_key.to_owned());
+        Ok(Self { database, place: url.to_string(), station, ignore_clock: false })
     }
 
     /// A ledger that is gone with the value: for tests and simulations.

@@ -19,6 +19,8 @@ use crate::host_cert::{ClientCert, ServerCert};
 use crate::inspect::Inspect;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
+use crate::ledger::LedgerCommand;
+use crate::lot::LotCommand;
 use crate::matching::Match;
 use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
@@ -56,6 +58,11 @@ pub(crate) struct Cli {
     /// Print one JSON object per event on standard output.
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Sign and record even though this machine's clock is behind the last entry of the ledger, or
+    /// behind the making of this program, or jumps.
+    #[arg(long, global = true)]
+    pub insecure_ignore_clock: bool,
 
     #[command(flatten)]
     pub enroll: Enroll,
@@ -118,6 +125,9 @@ pub(crate) enum Command {
     /// The record of what was issued.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Lots: how many devices, of what, until when.
+    #[command(subcommand)]
+    Lot(LotCommand),
 }
 
 /// Where the CA is, and what opens it.
@@ -186,6 +196,11 @@ pub(crate) struct Enroll {
     #[arg(long, value_name = "NAME|FILE", default_value = "device")]
     pub profile: String,
 
+    /// The operator's word that a device may have another key than the ledger knows: it gets a new
+    /// certificate, and the one it had is revoked (superseded).
+    #[arg(long)]
+    pub accept_new_key: bool,
+
     /// Value for a variable of the profile; may be given several times.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -212,7 +227,8 @@ pub(crate) struct Enroll {
     pub unchecked_on_device: Option<Unchecked>,
 
     /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
-    /// a new certificate; a device that has one keeps the lot it was made in.
+    /// a new certificate; a device that has one keeps the lot it was made in. With `provision lot
+    /// create` lots get quotas, and then a lot must be named.
     #[arg(long, value_name = "LOT")]
     pub lot: Option<Lot>,
 
@@ -271,14 +287,6 @@ pub(crate) struct AskProve {
     /// [default: ledger.sqlite in the CA's directory].
     #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER", conflicts_with = "leaf")]
     pub ledger: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LedgerCommand {
-    /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
-    Create(LedgerPlace),
-    /// List the devices that were given a certificate, oldest first.
-    List(LedgerPlace),
 }
 
 #[derive(Debug, Args)]

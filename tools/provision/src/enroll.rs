@@ -3,14 +3,18 @@
 use std::time::Instant;
 
 use provision_csr::PortableP256;
+use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy};
-use provision_ledger::{Certificates as _, Ledger as _, Lot, SqliteLedger};
+use provision_ledger::{
+    Certificates as _, Issuance, Ledger as _, Lot, RecordIssuedError, SqlLedger, weak_key,
+};
 use provision_path::ServerName;
 use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
-use provision_station::evidence::{Chain, Policy};
+use provision_station::evidence::{Chain, Policy, Standing};
 use provision_station::exchange::Patience;
 use provision_station::{Enrollment, Input, Output, Plan};
+use provision_wire::DeviceSerial;
 
 use crate::arguments::values;
 use crate::cli::{Enroll, Unchecked};
@@ -99,8 +103,9 @@ fn profile(arguments: &Enroll) -> Result<Profile, Fault> {
 struct Station {
     issuer: FileIssuer,
     profile: Profile,
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     lot: Option<Lot>,
+    accept_new_key: bool,
     plan: Plan,
 }
 
@@ -129,8 +134,44 @@ impl Station {
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
-        let ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
-        Ok(Self { issuer, profile, ledger, lot: arguments.lot.clone(), plan })
+        let ledger = ledger::open(arguments.ledger.as_ref(), &place.ca)?;
+        Ok(Self {
+            issuer,
+            profile,
+            ledger,
+            lot: arguments.lot.clone(),
+            accept_new_key: arguments.accept_new_key,
+            plan,
+        })
+    }
+
+    /// What the ledger knows of a device and its key, before anything is signed.
+    fn look_up(&mut self, device: &DeviceSerial, key: &PublicKey) -> Result<Standing, Fault> {
+        if let Some(weakness) = weak_key(key) {
+            let device = device.clone();
+            return Err(RecordIssuedError::WeakKey { device, weakness }.into());
+        }
+        let standing = match self.ledger.standing(device, key)? {
+            // By the operator's word it is as good as new.
+            Standing::OtherKey { .. } if self.accept_new_key => return Ok(Standing::Unknown),
+            standing => standing,
+        };
+        if let Standing::KeyElsewhere { device: other } = standing {
+            let device = device.clone();
+            return Err(RecordIssuedError::KeyElsewhere { device, other }.into());
+        }
+        // What was revoked is not delivered again, whatever else is known.
+        if let Some(revoked) = self.ledger.revocation_of(device)? {
+            return Err(Fault::RevokedDevice {
+                device: device.to_string(),
+                cert_serial: revoked.cert_serial.to_string(),
+            });
+        }
+        if standing == Standing::Unknown {
+            let profile = &self.profile.name;
+            self.ledger.check_lot(self.lot.as_ref(), profile, system::now_s()?)?;
+        }
+        Ok(standing)
     }
 
     /// One run on one port. The machine says what it wants; this does it.
@@ -155,14 +196,7 @@ impl Station {
                     continue;
                 }
                 Output::LookUp { device, public_key } => {
-                    // What was revoked is not delivered again, whatever else is known.
-                    if let Some(revoked) = self.ledger.revocation_of(&device)? {
-                        return Err(Fault::RevokedDevice {
-                            device: device.to_string(),
-                            cert_serial: revoked.cert_serial.to_string(),
-                        });
-                    }
-                    Input::Standing(self.ledger.standing(&device, &public_key)?)
+                    Input::Standing(self.look_up(&device, &public_key)?)
                 }
                 Output::LookUpDevice { device } => Input::Known(self.ledger.live(&device)?),
                 Output::Issue(approved) => {
@@ -173,7 +207,12 @@ impl Station {
                 }
                 Output::Record(Record::Issued(chain)) => {
                     let now_s = system::now_s()?;
-                    self.ledger.record_issued_in(self.lot.as_ref(), &chain, now_s)?;
+                    let issuance = Issuance {
+                        chain: &chain,
+                        lot: self.lot.as_ref(),
+                        replace: self.accept_new_key,
+                    };
+                    self.ledger.record(&issuance, now_s)?;
                     Input::Recorded
                 }
                 Output::Record(Record::Enrolled(enrolled)) => {

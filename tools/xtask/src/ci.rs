@@ -13,7 +13,7 @@ use crate::bench::Bench;
 use crate::boards::Board;
 use crate::needs::{
     self, ARM_GCC, CERTTOOL, CURL, HAPROXY, KEYTOOL, MOSQUITTO, MOSQUITTO_CLIENTS, NGINX, OPENSSL,
-    QEMU, QEMU_RISCV, ZOOKEEPER,
+    POSTGRES, QEMU, QEMU_RISCV, ZOOKEEPER,
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         MOSQUITTO,
         MOSQUITTO_CLIENTS,
         HAPROXY,
+        POSTGRES,
         ZOOKEEPER,
     ])?;
 

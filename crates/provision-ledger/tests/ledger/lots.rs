@@ -1,11 +1,4 @@
-//! Lots with quotas: exact, whoever races for the last place and whoever is killed over it.
-
-use core::time::Duration;
-use std::collections::HashSet;
-use std::env;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+//! Lots with quotas. That they are exact, whoever is killed over them, is in `both.rs`.
 
 use provision_ledger::{
     Certificates as _, Expected, Issuance, Ledger as _, Lot, LotRefusal, LotTerms, LotsError,
@@ -144,74 +137,3 @@ fn the_database_itself_holds_the_quota() {
     let insert = "INSERT INTO lot_member (entry, lot, place) VALUES (2, 'other', 1)";
     raw.execute(insert, []).unwrap_err();
 }
-
-/// Four processes race for the places of a lot; each is killed again and again, at moments of
-/// nobody's choosing, and started anew. At the end every place is taken, and none twice.
-#[test]
-fn a_quota_is_exact_however_many_are_killed_over_it() {
-    const QUOTA: u64 = 120;
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("ledger.sqlite");
-    SqliteLedger::create(&path).unwrap().create_lot(&terms("W47", QUOTA), NOW_S).unwrap();
-    let mut kills = 0;
-    let mut racers: Vec<Child> = (0..4).map(|at| spawn_racer(&path, at)).collect();
-    let mut next = racers.len();
-    let mut ledger = SqliteLedger::open(&path).unwrap();
-    loop {
-        thread::sleep(Duration::from_millis(40 + 13 * (kills % 5)));
-        let used = ledger.lot(&lot("W47")).unwrap().used;
-        assert!(used <= QUOTA, "{used}");
-        if used == QUOTA {
-            break;
-        }
-        let at = usize::try_from(kills).unwrap() % racers.len();
-        // Only while there is something left to race for.
-        if used < QUOTA - 10 {
-            racers[at].kill().unwrap();
-            racers[at].wait().unwrap();
-            kills += 1;
-            racers[at] = spawn_racer(&path, next);
-            next += 1;
-        }
-    }
-    for racer in &mut racers {
-        assert!(racer.wait().unwrap().success(), "a racer did not hear that the lot is full");
-    }
-    assert!(kills >= 5, "{kills}");
-
-    let members = ledger.revocable(&Which::OfLot(lot("W47"))).unwrap();
-    let names: HashSet<&str> = members.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!((members.len() as u64, names.len() as u64), (QUOTA, QUOTA));
-    assert_eq!(ledger.entries().unwrap().len() as u64, QUOTA, "none without a place");
-    ledger.audit(&Expected::default()).unwrap();
-}
-
-/// Records until the lot is full.
-#[test]
-#[ignore = "not a test: a child process of the one above"]
-fn racer() {
-    let (path, at) = (env::var(LEDGER).unwrap(), env::var(RACER).unwrap());
-    let (mut ca, mut ledger) = (Ca::new(), SqliteLedger::open(Path::new(&path)).unwrap());
-    for n in 0.. {
-        let chain = ca.certify(&format!("r{at}-d{n}"), &Key::new());
-        match ledger.record_issued_in(Some(&lot("W47")), &chain, NOW_S) {
-            Ok(()) => {}
-            Err(RecordIssuedError::Lot(LotRefusal::Full { .. })) => return,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
-fn spawn_racer(path: &Path, at: usize) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "lots::racer"])
-        .env(LEDGER, path)
-        .env(RACER, at.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-const LEDGER: &str = "PROVISION_LEDGER_TEST_RACER_PATH";
-const RACER: &str = "PROVISION_LEDGER_TEST_RACER";
