@@ -22,7 +22,7 @@ use crate::weak_key::WeakKey;
 ///
 /// These hold at any time, for any number of users of one ledger at once:
 ///
-/// - a device has one certificate;
+/// - a device has one certificate in force, and another only by the operator's word;
 /// - a public key belongs to one device;
 /// - a certificate's serial number belongs to one certificate.
 ///

@@ -114,7 +114,7 @@ impl SqlLedger {
                 let mut values = vec![key, Value::Int(after), Value::Int(PAGE)];
                 values.extend(to_s.map(Value::Int));
                 let page = self.read(|session| -> Result<_, StorageError> {
-                    session.all(statement, &values, |row| which.from_row(row))
+                    session.all(statement, &values, |row| which.read(row))
                 })?;
                 let full = page.len() as i64 == PAGE;
                 for (id, found) in page {
@@ -222,7 +222,7 @@ impl Which {
         })
     }
 
-    fn from_row(self, row: &mut Row) -> Result<(i64, Found), StorageFault> {
+    fn read(self, row: &mut Row) -> Result<(i64, Found), StorageFault> {
         let revoked = |row: &mut Row, at: usize| -> Result<Option<(u64, u8)>, StorageFault> {
             let Some(since_s) = row.optional(at, Row::natural)? else { return Ok(None) };
             let reason = u8::try_from(row.int(at + 1)?).map_err(|error| damaged(&error))?;

@@ -8,6 +8,7 @@ mod both;
 mod certificates;
 mod durability;
 mod lots;
+mod measure;
 mod migration;
 mod opening;
 mod postgres;
