@@ -5,16 +5,18 @@ use core::fmt;
 use der::{Decode as _, Encode as _};
 use provision_station::evidence::CertSerial;
 use provision_wire::DeviceSerial;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use x509_cert::certificate::Certificate;
 use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 
-use crate::ledger::StorageError;
+use crate::chain::Kind;
+use crate::database::{Row, Value, damaged, from_sql_time, to_sql_time};
+use crate::ledger::{StorageError, StorageFault};
 use crate::lot::Lot;
-use crate::row::{from_sql_time, to_sql_time};
-use crate::schema;
-use crate::sqlite::{SqliteLedger, begin};
+use crate::query;
+use crate::session::{Reading, Writing};
+use crate::sql_ledger::SqlLedger;
 
 /// The record of certificates that were signed from a CSR or for a host, and of what was revoked.
 ///
@@ -325,169 +327,101 @@ fn subject_of(der: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-impl SqliteLedger {
-    /// Certificates on record that may be meant, each with its name.
-    fn meant(&self, which: &Which) -> rusqlite::Result<Vec<(Vec<u8>, String)>> {
-        let (query, key): (&str, &dyn rusqlite::ToSql) = match which {
-            Which::OfDevice(device) => (schema::LEAF_OF_DEVICE, &device.as_str()),
-            Which::OfLot(lot) => (schema::LEAVES_OF_LOT, &lot.as_str()),
-            Which::Serial(serial) => (schema::BY_SERIAL, &serial.as_bytes()),
-            Which::This(der) => {
-                let known = Identity::of(der).ok();
-                let Some(identity) = known else { return Ok(vec![(der.clone(), String::new())]) };
-                let on_record = self.meant(&Which::Serial(identity.cert_serial))?;
-                let name = on_record.into_iter().find(|(known, _)| known == der);
-                let name = name.map_or_else(|| subject_of(der), |(_, name)| name);
-                return Ok(vec![(der.clone(), name)]);
-            }
-        };
-        let mut query = self.connection.prepare_cached(query)?;
-        query.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    }
-
-    /// The certificates that are meant: one, unless it is a lot.
-    fn identified(&self, which: &Which) -> Result<Vec<(Identity, String)>, RevokeError> {
-        let meant = self.meant(which).map_err(|error| self.failed(error))?;
-        match meant.len() {
-            0 => return Err(RevokeError::NotOnRecord { which: which.to_string() }),
-            1 => {}
-            _ if matches!(which, Which::OfLot(_)) => {}
-            count => return Err(RevokeError::Ambiguous { count }),
-        }
-        meant.into_iter().map(|(der, name)| Ok((Identity::of(&der)?, name))).collect()
-    }
-
-    fn add_revocations(
-        &mut self,
-        identified: &[(Identity, String)],
-        reason: u8,
-        at_s: u64,
-    ) -> rusqlite::Result<Vec<RevocationRecord>> {
-        let transaction = begin(&mut self.connection)?;
-        let mut revoked = Vec::with_capacity(identified.len());
-        for (identity, name) in identified {
-            if let Some(known) = revocation(&transaction, identity)? {
-                revoked.push(known);
-                continue;
-            }
-            transaction.prepare_cached(schema::ADD_REVOCATION)?.execute((
-                &identity.issuer_key_id,
-                identity.cert_serial.as_bytes(),
-                name,
-                reason,
-                to_sql_time(at_s),
-                to_sql_time(identity.not_after_s),
-            ))?;
-            revoked.push(RevocationRecord {
-                issuer_key_id: identity.issuer_key_id.clone(),
-                cert_serial: identity.cert_serial.clone(),
-                name: name.clone(),
-                reason,
-                revoked_at_s: at_s,
-                not_after_s: identity.not_after_s,
-            });
-        }
-        transaction.commit()?;
-        Ok(revoked)
-    }
-
-    /// The serial number that another certificate has already, if one does; nothing was recorded
-    /// then.
-    fn add_certificates(
-        &mut self,
-        certificates: &[NewCertificate<'_>],
-        identities: &[Identity],
-        at_s: u64,
-    ) -> rusqlite::Result<Option<CertSerial>> {
-        let transaction = begin(&mut self.connection)?;
-        {
-            let mut known = transaction.prepare_cached(schema::CERTIFICATE)?;
-            let mut add = transaction.prepare_cached(schema::ADD_CERTIFICATE)?;
-            for (new, identity) in certificates.iter().zip(identities) {
-                let Identity { issuer_key_id, cert_serial, not_after_s, .. } = identity;
-                let added = add.execute((
-                    issuer_key_id,
-                    cert_serial.as_bytes(),
-                    new.name,
-                    new.profile,
-                    new.der,
-                    sha256(new.der),
-                    to_sql_time(*not_after_s),
-                    to_sql_time(at_s),
-                ))?;
-                if added == 0 {
-                    let there: Vec<u8> = known
-                        .query_row((issuer_key_id, cert_serial.as_bytes()), |row| row.get(0))?;
-                    if there != new.der {
-                        return Ok(Some(cert_serial.clone()));
-                    }
-                }
-            }
-        }
-        transaction.commit()?;
-        Ok(None)
-    }
-
-    fn status_inner(
-        &self,
-        issuer_key_id: &[u8],
-        cert_serial: &CertSerial,
-    ) -> rusqlite::Result<CertificateStatus> {
-        // One snapshot for both questions.
-        let snapshot = self.connection.unchecked_transaction()?;
-        let revoked = snapshot
-            .prepare_cached(schema::REVOCATION)?
-            .query_row((issuer_key_id, cert_serial.as_bytes()), revocation_from_row)
-            .optional()?;
-        if let Some(revoked) = revoked {
-            return Ok(CertificateStatus::Revoked(revoked));
-        }
-        let mut query = snapshot.prepare_cached(schema::BY_SERIAL)?;
-        let mut rows = query.query([cert_serial.as_bytes()])?;
-        while let Some(row) = rows.next()? {
-            let issued = Identity::of(row.get_ref(0)?.as_blob()?);
-            if issued.is_ok_and(|identity| identity.issuer_key_id == issuer_key_id) {
-                return Ok(CertificateStatus::InForce);
-            }
-        }
-        Ok(CertificateStatus::NotOnRecord)
-    }
-
-    fn add_crl(
-        &mut self,
-        issuer_key_id: &[u8],
-        this_update_s: u64,
-        next_update_s: u64,
-        each: &mut dyn FnMut(RevocationRecord),
-    ) -> rusqlite::Result<u64> {
-        // One that writes, so nothing can be revoked between the reading and the number.
-        let transaction = begin(&mut self.connection)?;
-        let latest: Option<i64> = transaction
-            .prepare_cached(schema::LATEST_CRL)?
-            .query_row([issuer_key_id], |row| row.get(0))
-            .optional()?;
-        let number = latest.unwrap_or(0) + 1;
-        let mut revoked = 0;
-        for record in transaction
-            .prepare_cached(schema::REVOCATIONS)?
-            .query_map([issuer_key_id], revocation_from_row)?
-        {
-            each(record?);
-            revoked += 1;
-        }
-        transaction.prepare_cached(schema::ADD_CRL)?.execute((
-            issuer_key_id,
-            number,
-            to_sql_time(this_update_s),
-            to_sql_time(next_update_s),
-            to_sql_time(revoked),
-        ))?;
-        transaction.commit()?;
-        Ok(from_sql_time(number))
-    }
+/// Key identifier of the CA that signed this certificate; empty if it does not say.
+pub(crate) fn issuer_key_id_of(der: &[u8]) -> Vec<u8> {
+    Identity::of(der).map(|identity| identity.issuer_key_id).unwrap_or_default()
 }
 
-impl Certificates for SqliteLedger {
+/// Certificates on record that may be meant, each with its name.
+fn meant(session: &mut Reading<'_>, which: &Which) -> Result<Vec<(Vec<u8>, String)>, StorageError> {
+    let (statement, key): (&'static str, Value<'_>) = match which {
+        Which::OfDevice(device) => (query::LEAF_OF_DEVICE, device.as_str().into()),
+        Which::OfLot(lot) => (query::LEAVES_OF_LOT, lot.as_str().into()),
+        Which::Serial(serial) => (query::BY_SERIAL, serial.as_bytes().into()),
+        Which::This(der) => {
+            let known = Identity::of(der).ok();
+            let Some(identity) = known else { return Ok(vec![(der.clone(), String::new())]) };
+            let on_record = meant(session, &Which::Serial(identity.cert_serial))?;
+            let name = on_record.into_iter().find(|(known, _)| known == der);
+            let name = name.map_or_else(|| subject_of(der), |(_, name)| name);
+            return Ok(vec![(der.clone(), name)]);
+        }
+    };
+    session.all(statement, &[key], |row| Ok((row.blob(0)?, row.text(1)?)))
+}
+
+/// The certificates that are meant: one, unless it is a lot.
+fn identified(
+    session: &mut Reading<'_>,
+    which: &Which,
+) -> Result<Vec<(Identity, String)>, RevokeError> {
+    let meant = meant(session, which)?;
+    match meant.len() {
+        0 => return Err(RevokeError::NotOnRecord { which: which.to_string() }),
+        1 => {}
+        _ if matches!(which, Which::OfLot(_)) => {}
+        count => return Err(RevokeError::Ambiguous { count }),
+    }
+    meant.into_iter().map(|(der, name)| Ok((Identity::of(&der)?, name))).collect()
+}
+
+fn add_revocation(
+    session: &mut Writing<'_>,
+    identity: Identity,
+    name: String,
+    reason: u8,
+) -> Result<RevocationRecord, StorageError> {
+    let Identity { issuer_key_id, cert_serial, not_after_s } = identity;
+    if let Some(known) = revocation(session, &issuer_key_id, &cert_serial)? {
+        return Ok(known);
+    }
+    let revoked_at_s = session.at_s();
+    session.add(
+        Kind::Revocation,
+        &[
+            (&issuer_key_id).into(),
+            cert_serial.as_bytes().into(),
+            (&name).into(),
+            i64::from(reason).into(),
+            to_sql_time(revoked_at_s).into(),
+            to_sql_time(not_after_s).into(),
+        ],
+    )?;
+    Ok(RevocationRecord { issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s })
+}
+
+fn add_certificate(
+    session: &mut Writing<'_>,
+    new: &NewCertificate<'_>,
+    identity: &Identity,
+) -> Result<(), RecordCertificateError> {
+    let Identity { issuer_key_id, cert_serial, not_after_s } = identity;
+    let key = [issuer_key_id.into(), cert_serial.as_bytes().into()];
+    match session.first(query::CERTIFICATE, &key, |row| row.blob(0))? {
+        Some(there) if there == new.der => return Ok(()),
+        Some(_) => {
+            let cert_serial = cert_serial.clone();
+            return Err(RecordCertificateError::CertSerialTaken { cert_serial });
+        }
+        None => {}
+    }
+    session.add(
+        Kind::Certificate,
+        &[
+            issuer_key_id.into(),
+            cert_serial.as_bytes().into(),
+            new.name.into(),
+            new.profile.into(),
+            new.der.into(),
+            (&sha256(new.der)).into(),
+            to_sql_time(*not_after_s).into(),
+            to_sql_time(session.at_s()).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+impl Certificates for SqlLedger {
     fn record_certificates(
         &mut self,
         certificates: &[NewCertificate<'_>],
@@ -496,34 +430,28 @@ impl Certificates for SqliteLedger {
         // Everything that can be done before others have to wait.
         let identities =
             certificates.iter().map(|new| Identity::of(new.der)).collect::<Result<Vec<_>, _>>()?;
-        let taken = self
-            .add_certificates(certificates, &identities, at_s)
-            .map_err(|error| self.failed(error))?;
-        match taken {
-            None => Ok(()),
-            Some(cert_serial) => Err(RecordCertificateError::CertSerialTaken { cert_serial }),
-        }
+        self.write(at_s, |session| {
+            certificates
+                .iter()
+                .zip(&identities)
+                .try_for_each(|(new, identity)| add_certificate(session, new, identity))
+        })
     }
 
     fn certificates(&mut self) -> Result<Vec<CertificateRecord>, StorageError> {
-        let list = || -> rusqlite::Result<Vec<_>> {
-            self.connection
-                .prepare_cached(schema::CERTIFICATES)?
-                .query_map([], certificate_from_row)?
-                .collect()
-        };
-        list().map_err(|error| self.failed(error))
+        self.read(|session| session.all(query::CERTIFICATES, &[], certificate_from_row))
     }
 
     fn revocable(&mut self, which: &Which) -> Result<Vec<Revocable>, RevokeError> {
-        let identified = self.identified(which)?;
-        let found = identified.into_iter().map(|(identity, name)| {
-            let revoked = revocation(&self.connection, &identity)?;
-            let Identity { cert_serial, not_after_s, .. } = identity;
-            Ok(Revocable { cert_serial, name, not_after_s, revoked })
-        });
-        let found: rusqlite::Result<Vec<_>> = found.collect();
-        Ok(found.map_err(|error| self.failed(error))?)
+        self.read(|session| {
+            let identified = identified(session, which)?;
+            let found = identified.into_iter().map(|(identity, name)| {
+                let Identity { issuer_key_id, cert_serial, not_after_s } = identity;
+                let revoked = revocation(session, &issuer_key_id, &cert_serial)?;
+                Ok(Revocable { cert_serial, name, not_after_s, revoked })
+            });
+            found.collect()
+        })
     }
 
     fn revoke(
@@ -532,21 +460,28 @@ impl Certificates for SqliteLedger {
         reason: u8,
         at_s: u64,
     ) -> Result<Vec<RevocationRecord>, RevokeError> {
-        let identified = self.identified(which)?;
-        let added = self.add_revocations(&identified, reason, at_s);
-        Ok(added.map_err(|error| self.failed(error))?)
+        self.write(at_s, |session| {
+            let identified = identified(session, which)?;
+            let revoked = identified
+                .into_iter()
+                .map(|(identity, name)| Ok(add_revocation(session, identity, name, reason)?));
+            revoked.collect()
+        })
     }
 
     fn revocation_of(
         &mut self,
         device: &DeviceSerial,
     ) -> Result<Option<RevocationRecord>, StorageError> {
-        let meant =
-            self.meant(&Which::OfDevice(device.clone())).map_err(|error| self.failed(error))?;
-        let Some(identity) = meant.first().and_then(|(der, _)| Identity::of(der).ok()) else {
-            return Ok(None);
-        };
-        revocation(&self.connection, &identity).map_err(|error| self.failed(error))
+        self.read(|session| {
+            let meant = meant(session, &Which::OfDevice(device.clone()))?;
+            match meant.first().and_then(|(der, _)| Identity::of(der).ok()) {
+                Some(identity) => {
+                    revocation(session, &identity.issuer_key_id, &identity.cert_serial)
+                }
+                None => Ok(None),
+            }
+        })
     }
 
     fn status(
@@ -554,17 +489,26 @@ impl Certificates for SqliteLedger {
         issuer_key_id: &[u8],
         cert_serial: &CertSerial,
     ) -> Result<CertificateStatus, StorageError> {
-        self.status_inner(issuer_key_id, cert_serial).map_err(|error| self.failed(error))
+        self.read(|session| {
+            if let Some(revoked) = revocation(session, issuer_key_id, cert_serial)? {
+                return Ok(CertificateStatus::Revoked(revoked));
+            }
+            let mut status = CertificateStatus::NotOnRecord;
+            session.each(query::BY_SERIAL, &[cert_serial.as_bytes().into()], &mut |row| {
+                let issued = Identity::of(&row.blob(0)?);
+                if issued.is_ok_and(|identity| identity.issuer_key_id == issuer_key_id) {
+                    status = CertificateStatus::InForce;
+                }
+                Ok(())
+            })?;
+            Ok(status)
+        })
     }
 
     fn revocations(&mut self, issuer_key_id: &[u8]) -> Result<Vec<RevocationRecord>, StorageError> {
-        let list = || -> rusqlite::Result<Vec<_>> {
-            self.connection
-                .prepare_cached(schema::REVOCATIONS)?
-                .query_map([issuer_key_id], revocation_from_row)?
-                .collect()
-        };
-        list().map_err(|error| self.failed(error))
+        self.read(|session| {
+            session.all(query::REVOCATIONS, &[issuer_key_id.into()], revocation_from_row)
+        })
     }
 
     fn begin_crl(
@@ -574,65 +518,79 @@ impl Certificates for SqliteLedger {
         next_update_s: u64,
         each: &mut dyn FnMut(RevocationRecord),
     ) -> Result<u64, StorageError> {
-        self.add_crl(issuer_key_id, this_update_s, next_update_s, each)
-            .map_err(|error| self.failed(error))
+        // It writes, so nothing can be revoked between the reading and the number.
+        self.write(this_update_s, |session| {
+            let ca: [Value<'_>; 1] = [issuer_key_id.into()];
+            let latest = session.first(query::LATEST_CRL, &ca, |row| row.int(0))?;
+            let number = latest.unwrap_or(0) + 1;
+            let revoked = session.each(query::REVOCATIONS, &ca, &mut |row| {
+                each(revocation_from_row(row)?);
+                Ok(())
+            })?;
+            session.add(
+                Kind::Crl,
+                &[
+                    issuer_key_id.into(),
+                    number.into(),
+                    to_sql_time(this_update_s).into(),
+                    to_sql_time(next_update_s).into(),
+                    to_sql_time(revoked).into(),
+                ],
+            )?;
+            Ok(from_sql_time(number))
+        })
     }
 
     fn latest_crl(&mut self, issuer_key_id: &[u8]) -> Result<Option<CrlRecord>, StorageError> {
-        let find = || {
-            let revoked: i64 = self
-                .connection
-                .prepare_cached(schema::COUNT_REVOCATIONS)?
-                .query_row([issuer_key_id], |row| row.get(0))?;
-            let revoked = from_sql_time(revoked);
-            self.connection
-                .prepare_cached(schema::LATEST_CRL)?
-                .query_row([issuer_key_id], |row| {
-                    Ok(CrlRecord {
-                        number: from_sql_time(row.get(0)?),
-                        this_update_s: from_sql_time(row.get(1)?),
-                        next_update_s: from_sql_time(row.get(2)?),
-                        revoked_since: revoked.saturating_sub(from_sql_time(row.get(3)?)),
-                    })
+        self.read(|session| {
+            let ca: [Value<'_>; 1] = [issuer_key_id.into()];
+            let revoked = session.first(query::COUNT_REVOCATIONS, &ca, |row| row.natural(0))?;
+            let revoked = revoked.unwrap_or(0);
+            session.first(query::LATEST_CRL, &ca, |row| {
+                Ok(CrlRecord {
+                    number: row.natural(0)?,
+                    this_update_s: row.natural(1)?,
+                    next_update_s: row.natural(2)?,
+                    revoked_since: revoked.saturating_sub(row.natural(3)?),
                 })
-                .optional()
-        };
-        find().map_err(|error| self.failed(error))
+            })
+        })
     }
 }
 
-fn revocation(
-    connection: &Connection,
-    identity: &Identity,
-) -> rusqlite::Result<Option<RevocationRecord>> {
-    let key = (&identity.issuer_key_id, identity.cert_serial.as_bytes());
-    connection.prepare_cached(schema::REVOCATION)?.query_row(key, revocation_from_row).optional()
+pub(crate) fn revocation(
+    session: &mut Reading<'_>,
+    issuer_key_id: &[u8],
+    cert_serial: &CertSerial,
+) -> Result<Option<RevocationRecord>, StorageError> {
+    let key = [issuer_key_id.into(), cert_serial.as_bytes().into()];
+    session.first(query::REVOCATION, &key, revocation_from_row)
 }
 
-fn certificate_from_row(row: &Row<'_>) -> rusqlite::Result<CertificateRecord> {
+fn certificate_from_row(row: &mut Row) -> Result<CertificateRecord, StorageFault> {
     Ok(CertificateRecord {
-        issuer_key_id: row.get(0)?,
-        cert_serial: CertSerial::new(row.get_ref(1)?.as_blob()?),
-        name: row.get(2)?,
-        profile: row.get(3)?,
-        der: row.get(4)?,
-        not_after_s: from_sql_time(row.get(5)?),
-        issued_at_s: from_sql_time(row.get(6)?),
+        issuer_key_id: row.blob(0)?,
+        cert_serial: CertSerial::new(&row.blob(1)?),
+        name: row.text(2)?,
+        profile: row.text(3)?,
+        der: row.blob(4)?,
+        not_after_s: row.natural(5)?,
+        issued_at_s: row.natural(6)?,
     })
 }
 
-fn revocation_from_row(row: &Row<'_>) -> rusqlite::Result<RevocationRecord> {
+fn revocation_from_row(row: &mut Row) -> Result<RevocationRecord, StorageFault> {
+    let reason = row.int(3)?;
     Ok(RevocationRecord {
-        issuer_key_id: row.get(0)?,
-        cert_serial: CertSerial::new(row.get_ref(1)?.as_blob()?),
-        name: row.get(2)?,
-        reason: row.get(3)?,
-        revoked_at_s: from_sql_time(row.get(4)?),
-        not_after_s: from_sql_time(row.get(5)?),
+        issuer_key_id: row.blob(0)?,
+        cert_serial: CertSerial::new(&row.blob(1)?),
+        name: row.text(2)?,
+        reason: u8::try_from(reason).map_err(|error| damaged(&error))?,
+        revoked_at_s: row.natural(4)?,
+        not_after_s: row.natural(5)?,
     })
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).into()
+    Sha256::digest(bytes).into()
 }

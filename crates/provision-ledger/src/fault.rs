@@ -22,6 +22,15 @@ pub(crate) fn fault_of(error: Error) -> StorageFault {
         ErrorCode::DiskFull => StorageFault::DiskFull,
         ErrorCode::DatabaseCorrupt => StorageFault::Corrupt { detail: error.to_string() },
         ErrorCode::NotADatabase => StorageFault::NotALedger,
+        ErrorCode::ConstraintViolation => StorageFault::Rule { detail: words_of(&error) },
         _ => StorageFault::Other(Box::new(error)),
+    }
+}
+
+/// What a trigger says, or which rule it is.
+fn words_of(error: &Error) -> String {
+    match error {
+        Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
     }
 }

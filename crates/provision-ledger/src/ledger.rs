@@ -8,6 +8,9 @@ use provision_station::evidence::{CertSerial, Chain, Enrolled, LiveCertificate, 
 use provision_wire::DeviceSerial;
 use thiserror::Error;
 
+use crate::lots::LotRefusal;
+use crate::weak_key::WeakKey;
+
 /// The record of every certificate issued.
 ///
 /// # Contract
@@ -19,7 +22,7 @@ use thiserror::Error;
 ///
 /// These hold at any time, for any number of users of one ledger at once:
 ///
-/// - a device has one certificate;
+/// - a device has one certificate in force, and another only by the operator's word;
 /// - a public key belongs to one device;
 /// - a certificate's serial number belongs to one certificate.
 ///
@@ -207,6 +210,17 @@ pub enum RecordIssuedError {
         /// Whose certificate has it.
         other: DeviceSerial,
     },
+    /// Its key is no secret.
+    #[error("the key of device {device} is known to everybody ({weakness}): stop the line")]
+    WeakKey {
+        /// The device.
+        device: DeviceSerial,
+        /// What is wrong with it.
+        weakness: WeakKey,
+    },
+    /// The lot takes no more devices, or not this one.
+    #[error(transparent)]
+    Lot(#[from] LotRefusal),
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -220,6 +234,14 @@ pub enum RecordEnrolledError {
     NotIssued {
         /// The device.
         device: DeviceSerial,
+    },
+    /// That certificate was revoked: a proof of it counts no more.
+    #[error("the certificate {cert_serial} of device {device} was revoked")]
+    Revoked {
+        /// The device.
+        device: DeviceSerial,
+        /// Serial number of the certificate.
+        cert_serial: CertSerial,
     },
     /// Another certificate was recorded for it.
     #[error("device {device} proved certificate {found}, but {expected} was recorded for it")]
@@ -267,6 +289,30 @@ pub enum StorageFault {
     /// It is something else than a ledger.
     #[error("it is not a ledger")]
     NotALedger,
+    /// The database itself refuses what breaks a rule of the ledger.
+    #[error("the database refuses it ({detail})")]
+    Rule {
+        /// Which rule.
+        detail: String,
+    },
+    /// The database server cannot be reached, or went away. What was under way may be recorded:
+    /// ask before anything else.
+    #[error("the database cannot be reached ({detail})")]
+    Unreachable {
+        /// What happened.
+        detail: String,
+    },
+    /// The clock of this machine is behind what is recorded already. Nothing was recorded.
+    #[error(
+        "the clock of this machine shows {now_s} s since 1970, which is before the last entry \
+         ({last_s} s)"
+    )]
+    ClockBehind {
+        /// What it shows, in seconds since 1970-01-01 UTC.
+        now_s: u64,
+        /// When the last entry was made, in seconds since 1970-01-01 UTC.
+        last_s: u64,
+    },
     /// Anything else the storage may say.
     #[error(transparent)]
     Other(Box<dyn StdError + Send + Sync>),

@@ -9,20 +9,29 @@
 //! ```
 //!
 //! The ledger is what makes a factory line safe to stop at any moment: a certificate that is not
-//! in it does not exist, and a device that comes again gets the one it has. Its rules (one
-//! certificate per device, one device per key, one certificate per serial number; nothing ever
-//! changed or removed) are enforced by the database, whoever writes to it.
+//! in it does not exist, and a device that comes again gets the one it has. Its rules (one live
+//! certificate per device, one device per key, one certificate per serial number, no more devices
+//! in a lot than its quota; nothing ever changed or removed) are enforced by the database, whoever
+//! writes to it. That nobody changed it past those rules can be shown: every row has a link in a
+//! chain of hashes, whose end the station signs ([`SqlLedger::audit`]).
 //!
 //! [`Certificates`] is the other half: certificates of people, services and servers, and what was
 //! revoked.
 //!
-//! [`Ledger`] says what any implementation promises; [`SqliteLedger`] keeps it in one file, or in
-//! memory for tests.
+//! [`Ledger`] says what any implementation promises; [`SqlLedger`] keeps it in one SQLite file, in
+//! PostgreSQL, or in memory for tests.
+//!
+//! ```text
+//!   sql_ledger, certificates, lots, search, audit   the rules, once, for every database
+//!   session        one transaction: each row that is added gets its link, and the end is signed
+//!   database       what is needed of a database: sqlite, postgres
+//!   schema, postgres.sql, query   tables, and what is asked of them
+//! ```
 //!
 //! What it deliberately does not do: decide who gets a certificate
 //! ([`Policy`](provision_station::evidence::Policy) does), check signatures (what arrives here was
 //! proven: only a verified proof makes an [`Enrolled`](provision_station::evidence::Enrolled)), sign
-//! CRLs, or read the clock. It does not yet replace certificates.
+//! CRLs, or read the clock.
 //!
 //! # Example
 //!
@@ -38,15 +47,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod certificates;
+mod chain;
+mod database;
 mod fault;
 mod ledger;
 mod lot;
+mod lots;
+mod migration;
 mod new_file;
+mod open_error;
+mod postgres;
+mod query;
 mod row;
 mod schema;
+mod search;
+mod session;
+mod sql_ledger;
 mod sqlite;
+mod station_key;
+mod weak_key;
 
+pub use audit::{About, Audit, AuditError, Expected, SignedHead, StationRecord, Tampering};
 pub use certificates::{
     CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
     RecordCertificateError, Revocable, RevocationRecord, RevokeError, Unreadable, Which,
@@ -56,4 +79,10 @@ pub use ledger::{
     StorageFault,
 };
 pub use lot::{Lot, LotError};
-pub use sqlite::{OpenError, SqliteLedger};
+pub use lots::{LotCheckError, LotRecord, LotRefusal, LotTerms, LotsError};
+pub use open_error::OpenError;
+pub use postgres::{PostgresUrl, PostgresUrlError};
+pub use search::{Found, Holder, Search};
+pub use sql_ledger::{Issuance, SqlLedger, SqliteLedger};
+pub use station_key::{StationKey, StationKeyError, public_key_pem, station_fingerprint};
+pub use weak_key::{WeakKey, weak_key};

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sqlite::OpenError;
+use crate::open_error::OpenError;
 
 /// Has `fill` write a file beside `path`, then gives it that name, unless something has it.
 /// Durable on return. Readable by its owner only, as SQLite then makes the files beside it.
@@ -34,6 +34,18 @@ pub(crate) fn create(
     let _ = fs::remove_file(&staging);
     named?;
     sync_directory_of(path)
+}
+
+/// Makes a file with these contents, readable by its owner only, unless something has the name.
+/// Durable on return, and never seen half written.
+pub(crate) fn create_secret(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let staging = with_suffix(path, &staging_suffix()?);
+    new_private_file(&staging)?;
+    let named = fs::write(&staging, contents)
+        .and_then(|()| File::open(&staging)?.sync_all())
+        .and_then(|()| fs::hard_link(&staging, path));
+    let _ = fs::remove_file(&staging);
+    named
 }
 
 fn new_private_file(path: &Path) -> io::Result<File> {

@@ -4,7 +4,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x5052_4f56;
 
 /// Version of the tables below, kept in the file's header (`user_version`).
-pub(crate) const VERSION: i32 = 3;
+pub(crate) const VERSION: i32 = 4;
 
 /// Version 1. The rules of [`Ledger`](crate::Ledger) are the database's own: whatever writes to
 /// it, and however many at once, a second certificate for a device cannot be stored.
@@ -127,99 +127,113 @@ pub(crate) const ADD_VERSION_3: &str = "
         BEGIN SELECT RAISE(ABORT, 'a device cannot be removed from its lot'); END;
 ";
 
-pub(crate) const ADD_LOT_MEMBER: &str = "INSERT INTO lot_member (entry, lot) VALUES (?1, ?2)";
+/// What version 4 adds: lots with terms, the chain of hashes and who signed it, and devices that get
+/// a new key by the operator's word.
+///
+/// What the ledger holds a quota by is `place`: the first device of a lot has place 1, no place is
+/// given twice, and none beyond the quota is stored, whoever writes.
+pub(crate) const ADD_VERSION_4: &str = "
+    ALTER TABLE entry ADD COLUMN generation    INTEGER NOT NULL DEFAULT 1 CHECK (generation >= 1);
+    ALTER TABLE entry ADD COLUMN issuer_key_id BLOB    NOT NULL DEFAULT x''
+        CHECK (length(issuer_key_id) <= 64);    -- empty if the leaf does not say
+    DROP INDEX one_certificate_per_device;
+    CREATE UNIQUE INDEX one_certificate_per_device ON entry (device, generation);
+    CREATE INDEX entry_by_fingerprint ON entry (leaf_sha256);
+    CREATE INDEX entry_by_time        ON entry (issued_at_s);
 
-pub(crate) const LEAVES_OF_LOT: &str = "
-    SELECT entry.leaf, entry.device FROM lot_member JOIN entry ON entry.id = lot_member.entry
-    WHERE lot_member.lot = ?1 ORDER BY entry.id";
+    CREATE INDEX certificate_by_serial      ON certificate (cert_serial);
+    CREATE INDEX certificate_by_fingerprint ON certificate (sha256);
 
-pub(crate) const ADD_CERTIFICATE: &str = "
-    INSERT INTO certificate
-        (issuer_key_id, cert_serial, name, profile, der, sha256, not_after_s, issued_at_s)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-    ON CONFLICT (issuer_key_id, cert_serial) DO NOTHING";
+    CREATE TABLE lot (
+        id           INTEGER PRIMARY KEY,
+        name         TEXT    NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+        quota        INTEGER NOT NULL CHECK (quota >= 1),
+        profile      TEXT    NOT NULL,
+        not_after_s  INTEGER,             -- takes no more devices then
+        created_at_s INTEGER NOT NULL
+    ) STRICT;
 
-pub(crate) const CERTIFICATE: &str = "
-    SELECT der FROM certificate WHERE issuer_key_id = ?1 AND cert_serial = ?2";
+    CREATE TABLE lot_closed (
+        id          INTEGER PRIMARY KEY,
+        lot         TEXT    NOT NULL UNIQUE REFERENCES lot (name),
+        closed_at_s INTEGER NOT NULL
+    ) STRICT;
 
-pub(crate) const CERTIFICATES: &str = "
-    SELECT issuer_key_id, cert_serial, name, profile, der, not_after_s, issued_at_s
-    FROM certificate ORDER BY id";
+    -- Empty for the later certificates of a device, which keep the place of the first.
+    ALTER TABLE lot_member ADD COLUMN place INTEGER CHECK (place >= 1);
+    CREATE UNIQUE INDEX place_once ON lot_member (lot, place);
 
-/// Every certificate on record with that serial number, a device's or not.
-pub(crate) const BY_SERIAL: &str = "
-    SELECT leaf, device FROM entry WHERE cert_serial = ?1
-    UNION ALL
-    SELECT der, name FROM certificate WHERE cert_serial = ?1";
+    -- Everything that was recorded, in the order in which it was.
+    CREATE TABLE chain (
+        seq        INTEGER PRIMARY KEY CHECK (seq >= 1),
+        table_name TEXT    NOT NULL,
+        row_id     INTEGER NOT NULL,
+        hash       BLOB    NOT NULL CHECK (length(hash) = 32)
+    ) STRICT;
 
-pub(crate) const LEAF_OF_DEVICE: &str = "SELECT leaf, device FROM entry WHERE device = ?1";
+    CREATE TABLE station (
+        id         INTEGER PRIMARY KEY,
+        public_key BLOB    NOT NULL UNIQUE CHECK (length(public_key) = 65),
+        added_at_s INTEGER NOT NULL
+    ) STRICT;
 
-pub(crate) const ADD_REVOCATION: &str = "
-    INSERT INTO revocation
-        (issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    -- What a station signed: the chain up to a link.
+    CREATE TABLE head (
+        seq       INTEGER PRIMARY KEY REFERENCES chain (seq),
+        station   INTEGER NOT NULL REFERENCES station (id),
+        at_s      INTEGER NOT NULL,
+        signature BLOB    NOT NULL
+    ) STRICT;
 
-pub(crate) const REVOCATION: &str = "
-    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
-    WHERE issuer_key_id = ?1 AND cert_serial = ?2";
+    CREATE TRIGGER lot_stays        BEFORE UPDATE ON lot
+        BEGIN SELECT RAISE(ABORT, 'a lot cannot be changed'); END;
+    CREATE TRIGGER lot_kept         BEFORE DELETE ON lot
+        BEGIN SELECT RAISE(ABORT, 'a lot cannot be removed'); END;
+    CREATE TRIGGER lot_closed_stays BEFORE UPDATE ON lot_closed
+        BEGIN SELECT RAISE(ABORT, 'a lot stays closed'); END;
+    CREATE TRIGGER lot_closed_kept  BEFORE DELETE ON lot_closed
+        BEGIN SELECT RAISE(ABORT, 'a lot stays closed'); END;
+    CREATE TRIGGER chain_stays      BEFORE UPDATE ON chain
+        BEGIN SELECT RAISE(ABORT, 'a link cannot be changed'); END;
+    CREATE TRIGGER chain_kept       BEFORE DELETE ON chain
+        BEGIN SELECT RAISE(ABORT, 'a link cannot be removed'); END;
+    CREATE TRIGGER station_stays    BEFORE UPDATE ON station
+        BEGIN SELECT RAISE(ABORT, 'a station on record cannot be changed'); END;
+    CREATE TRIGGER station_kept     BEFORE DELETE ON station
+        BEGIN SELECT RAISE(ABORT, 'a station on record cannot be removed'); END;
+    CREATE TRIGGER head_stays       BEFORE UPDATE ON head
+        BEGIN SELECT RAISE(ABORT, 'a signed head cannot be changed'); END;
+    CREATE TRIGGER head_kept        BEFORE DELETE ON head
+        BEGIN SELECT RAISE(ABORT, 'a signed head cannot be removed'); END;
 
-/// All of a CA. The plus keeps SQLite from the index: it would sort a million rows instead of
-/// reading them in order.
-pub(crate) const REVOCATIONS: &str = "
-    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
-    WHERE +issuer_key_id = ?1 ORDER BY id";
+    CREATE TRIGGER place_in_lot BEFORE INSERT ON lot_member
+        WHEN NEW.place IS NOT NULL AND (
+            NEW.place > (SELECT quota FROM lot WHERE name = NEW.lot)
+            OR EXISTS (SELECT 1 FROM lot_closed WHERE lot = NEW.lot)
+            OR (SELECT not_after_s FROM lot WHERE name = NEW.lot)
+                < (SELECT issued_at_s FROM entry WHERE id = NEW.entry))
+        BEGIN SELECT RAISE(ABORT, 'the lot takes no more devices'); END;
+    CREATE TRIGGER place_of_first BEFORE INSERT ON lot_member
+        WHEN NEW.place IS NULL
+            AND coalesce((SELECT generation FROM entry WHERE id = NEW.entry), 1) = 1
+        BEGIN SELECT RAISE(ABORT, 'a device in a lot needs a place'); END;
+    CREATE TRIGGER one_after_the_other BEFORE INSERT ON entry
+        WHEN NEW.generation > 1 AND NOT EXISTS (
+            SELECT 1 FROM entry AS before
+            JOIN revocation ON revocation.issuer_key_id = before.issuer_key_id
+                AND revocation.cert_serial = before.cert_serial
+            WHERE before.device = NEW.device AND before.generation = NEW.generation - 1)
+        BEGIN SELECT RAISE(ABORT, 'the certificate before is in force'); END;
+";
 
-pub(crate) const COUNT_REVOCATIONS: &str =
-    "SELECT count(*) FROM revocation WHERE issuer_key_id = ?1";
+/// Lets what version 4 knows of older rows be filled in, once.
+pub(crate) const UNLOCK_FOR_VERSION_4: &str =
+    "DROP TRIGGER entry_stays; DROP TRIGGER lot_member_stays;";
 
-pub(crate) const LATEST_CRL: &str = "
-    SELECT number, this_update_s, next_update_s, revocations FROM crl
-    WHERE issuer_key_id = ?1 ORDER BY number DESC LIMIT 1";
-
-pub(crate) const ADD_CRL: &str = "
-    INSERT INTO crl (issuer_key_id, number, this_update_s, next_update_s, revocations)
-    VALUES (?1, ?2, ?3, ?4, ?5)";
-
-/// An entry with its first and its latest proof.
-macro_rules! concat_entry {
-    ($which:literal) => {
-        concat!(
-            "SELECT entry.id, entry.device, entry.public_key, entry.cert_serial,
-                    entry.leaf_sha256, entry.not_after_s, entry.issued_at_s,
-                    (SELECT proven_at_s FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id LIMIT 1),
-                    (SELECT delivery_sha256 FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id DESC LIMIT 1)
-             FROM entry ",
-            $which
-        )
-    };
-}
-
-pub(crate) const ENTRY_BY_DEVICE: &str = concat_entry!("WHERE entry.device = ?1");
-pub(crate) const ENTRY_BY_KEY: &str = concat_entry!("WHERE entry.public_key = ?1");
-pub(crate) const ENTRY_BY_SERIAL: &str = concat_entry!("WHERE entry.cert_serial = ?1");
-pub(crate) const ENTRIES: &str = concat_entry!("ORDER BY entry.id");
-
-/// Leaf, issuers and anchor of an entry.
-pub(crate) const CHAIN: &str = "
-    SELECT entry.leaf, upper_chain.issuers, upper_chain.anchor
-    FROM entry JOIN upper_chain ON upper_chain.id = entry.upper_chain
-    WHERE entry.id = ?1";
-
-pub(crate) const FIND_UPPER_CHAIN: &str =
-    "SELECT id FROM upper_chain WHERE issuers = ?1 AND anchor = ?2";
-
-pub(crate) const ADD_UPPER_CHAIN: &str =
-    "INSERT INTO upper_chain (issuers, anchor) VALUES (?1, ?2)";
-
-pub(crate) const ADD_ENTRY: &str = "
-    INSERT INTO entry
-        (device, public_key, cert_serial, leaf, leaf_sha256, upper_chain, not_after_s, issued_at_s)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-
-pub(crate) const LATEST_PROOF: &str = "
-    SELECT delivery_sha256, proven_at_s FROM proof WHERE entry = ?1 ORDER BY id DESC LIMIT 1";
-
-pub(crate) const ADD_PROOF: &str =
-    "INSERT INTO proof (entry, delivery_sha256, proven_at_s) VALUES (?1, ?2, ?3)";
+/// As in versions 1 and 3, word for word.
+pub(crate) const LOCK_AGAIN: &str = "
+    CREATE TRIGGER entry_stays  BEFORE UPDATE ON entry
+        BEGIN SELECT RAISE(ABORT, 'a ledger entry cannot be changed'); END;
+    CREATE TRIGGER lot_member_stays BEFORE UPDATE ON lot_member
+        BEGIN SELECT RAISE(ABORT, 'the lot of a device cannot be changed'); END;
+";

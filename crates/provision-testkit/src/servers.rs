@@ -1,4 +1,4 @@
-//! Real servers as good counterparts: `openssl s_server`, nginx, mosquitto.
+//! Real servers as good counterparts: `openssl s_server`, nginx, mosquitto, PostgreSQL.
 //!
 //! Each is a child process on the loopback interface, with a directory of its own that is gone when
 //! it is: dropping the value kills the process. All of them demand a client certificate and speak
@@ -7,6 +7,7 @@
 mod mosquitto;
 mod nginx;
 mod openssl;
+mod postgres;
 mod started;
 
 use core::{
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 pub use mosquitto::Mosquitto;
 pub use nginx::{AccessLine, Nginx};
 pub use openssl::OpensslServer;
+pub use postgres::Postgres;
 pub use started::{Ready, Started};
 
 use crate::pki::{self, Certified};

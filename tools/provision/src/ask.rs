@@ -2,7 +2,7 @@
 
 use der::pem::{self, LineEnding};
 use provision_csr::{PortableP256, PublicKey, Signature};
-use provision_ledger::{Ledger as _, SqliteLedger};
+use provision_ledger::Ledger as _;
 use provision_station::EnrollmentFault;
 use provision_station::enrollment::{CSR_LEN_MAX, Timing};
 use provision_station::evidence::{Chain, Csr, StoredProof};
@@ -111,7 +111,7 @@ fn prove(arguments: &AskProve, report: &mut Report) -> Result<(), Fault> {
             .map_err(|fault| Fault::Usage(fault.to_string()))?,
         None => {
             let place = ledger::path(arguments.ledger.as_ref(), &arguments.ca);
-            let mut ledger = SqliteLedger::open(&place)?;
+            let mut ledger = ledger::open(arguments.ledger.as_ref(), &arguments.ca)?;
             let live = ledger.live(&hello.device)?.ok_or_else(|| Fault::NotInLedger {
                 device: hello.device.to_string(),
                 ledger: place,

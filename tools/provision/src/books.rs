@@ -2,9 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{Certificates as _, Ledger as _, Lot, SqliteLedger};
+use provision_ledger::{
+    Certificates as _, Issuance, Ledger as _, Lot, RecordIssuedError, SqlLedger, weak_key,
+};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -23,8 +26,9 @@ pub(crate) struct Books {
 struct Inner {
     issuer: FileIssuer,
     profile: Profile,
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     lot: Option<Lot>,
+    accept_new_key: bool,
     stopped: bool,
 }
 
@@ -32,28 +36,21 @@ impl Books {
     pub(crate) const fn new(
         issuer: FileIssuer,
         profile: Profile,
-        ledger: SqliteLedger,
+        ledger: SqlLedger,
         lot: Option<Lot>,
+        accept_new_key: bool,
     ) -> Self {
-        Self { inner: Mutex::new(Inner { issuer, profile, ledger, lot, stopped: false }) }
+        let inner = Inner { issuer, profile, ledger, lot, accept_new_key, stopped: false };
+        Self { inner: Mutex::new(inner) }
     }
 
-    /// What the ledger knows of a device and its key.
+    /// What the ledger knows of a device and its key, before anything is signed.
     pub(crate) fn standing(
         &self,
         device: &DeviceSerial,
-        public_key: &provision_csr::PublicKey,
+        key: &PublicKey,
     ) -> Result<Standing, Fault> {
-        self.with(|books| {
-            // What was revoked is not delivered again, whatever else is known.
-            if let Some(revoked) = books.ledger.revocation_of(device)? {
-                return Err(Fault::RevokedDevice {
-                    device: device.to_string(),
-                    cert_serial: revoked.cert_serial.to_string(),
-                });
-            }
-            Ok(books.ledger.standing(device, public_key)?)
-        })
+        self.with(|books| books.standing(device, key))
     }
 
     /// The certificate in force of a device.
@@ -81,7 +78,9 @@ impl Books {
             match record {
                 Record::Issued(_) if books.stopped => Err(Fault::LineStopped),
                 Record::Issued(chain) => {
-                    Ok(books.ledger.record_issued_in(books.lot.as_ref(), chain, now_s)?)
+                    let (lot, replace) = (books.lot.as_ref(), books.accept_new_key);
+                    books.ledger.record(&Issuance { chain, lot, replace }, now_s)?;
+                    Ok(())
                 }
                 Record::Enrolled(enrolled) => {
                     books.ledger.record_enrolled(enrolled, now_s)?;
@@ -121,6 +120,36 @@ impl Books {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         // A run that panicked left a ledger whose transactions are whole or not there.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn standing(&mut self, device: &DeviceSerial, key: &PublicKey) -> Result<Standing, Fault> {
+        if let Some(weakness) = weak_key(key) {
+            let device = device.clone();
+            return Err(RecordIssuedError::WeakKey { device, weakness }.into());
+        }
+        let standing = match self.ledger.standing(device, key)? {
+            // By the operator's word it is as good as new.
+            Standing::OtherKey { .. } if self.accept_new_key => return Ok(Standing::Unknown),
+            standing => standing,
+        };
+        if let Standing::KeyElsewhere { device: other } = standing {
+            let device = device.clone();
+            return Err(RecordIssuedError::KeyElsewhere { device, other }.into());
+        }
+        // What was revoked is not delivered again, whatever else is known.
+        if let Some(revoked) = self.ledger.revocation_of(device)? {
+            return Err(Fault::RevokedDevice {
+                device: device.to_string(),
+                cert_serial: revoked.cert_serial.to_string(),
+            });
+        }
+        if standing == Standing::Unknown {
+            let profile = &self.profile.name;
+            self.ledger.check_lot(self.lot.as_ref(), profile, system::now_s()?)?;
+        }
+        Ok(standing)
     }
 }
 

@@ -7,7 +7,7 @@ use provision_issuer::{
     CaNames, CaRequest, CaValidity, DocumentKind, ImportRequest, KeyProtection, KeyState, KeyType,
     NameText, RotateRequest, ServerRoot, Subject, inspect::time_text,
 };
-use provision_ledger::SqliteLedger;
+use provision_ledger::SqlLedger;
 use serde_json::json;
 
 use crate::arguments::KeyPassphrase;
@@ -197,7 +197,7 @@ fn tell_made(
     report: &mut Report,
 ) -> Result<(), Fault> {
     let ledger = ledger::path(None, made.path());
-    SqliteLedger::create(&ledger)?;
+    SqlLedger::create(&ledger)?;
     let text = format!(
         "made a CA in {}\n  device root     {}\n  device issuing  {}\n  server root     {}\n  \
          for servers     {} (whom they trust for devices)\n  \

@@ -19,6 +19,8 @@ use crate::inspect::Inspect;
 use crate::job::JobArguments;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
+use crate::ledger::LedgerCommand;
+use crate::lot::LotCommand;
 use crate::matching::Match;
 use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
@@ -60,6 +62,11 @@ pub(crate) struct Cli {
     /// Print one JSON object per event on standard output.
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Sign and record even though this machine's clock is behind the last entry of the ledger, or
+    /// behind the making of this program, or jumps.
+    #[arg(long, global = true)]
+    pub insecure_ignore_clock: bool,
 
     #[command(flatten)]
     pub enroll: Enroll,
@@ -127,6 +134,9 @@ pub(crate) enum Command {
     /// The record of what was issued.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Lots: how many devices, of what, until when.
+    #[command(subcommand)]
+    Lot(LotCommand),
 }
 
 /// Where the CA is, and what opens it.
@@ -226,14 +236,6 @@ pub(crate) struct AskProve {
     /// [default: ledger.sqlite in the CA's directory].
     #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER", conflicts_with = "leaf")]
     pub ledger: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LedgerCommand {
-    /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
-    Create(LedgerPlace),
-    /// List the devices that were given a certificate, oldest first.
-    List(LedgerPlace),
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use provision_issuer::{
     CertifyError, CrlEntries, CrlRequest, CrlSource, DocumentKind, KeyProtection, Reason, Revoked,
     find_document, replace_file, to_pem,
 };
-use provision_ledger::{Certificates as _, SqliteLedger};
+use provision_ledger::{Certificates as _, SqlLedger};
 use serde_json::json;
 
 use crate::cli::CaPlace;
@@ -120,8 +120,8 @@ impl Making {
         Ok(seconds)
     }
 
-    fn open_ledger(&self) -> Result<SqliteLedger, Fault> {
-        Ok(SqliteLedger::open(&ledger::path(self.ledger.as_ref(), &self.place.ca))?)
+    fn open_ledger(&self) -> Result<SqlLedger, Fault> {
+        ledger::open(self.ledger.as_ref(), &self.place.ca)
     }
 
     /// What opens the keys that are there.
@@ -147,7 +147,7 @@ pub(crate) fn run(arguments: &Crl, report: &mut Report) -> Result<(), Fault> {
 /// Makes them all, and `all.crl` of them; and of those that are there of CAs whose key is not.
 fn make(
     making: &Making,
-    ledger: &mut SqliteLedger,
+    ledger: &mut SqlLedger,
     protection: &KeyProtection,
     report: &mut Report,
 ) -> Result<(), Fault> {
@@ -188,7 +188,7 @@ fn make(
 fn make_one(
     making: &Making,
     source: &CrlSource,
-    ledger: &mut SqliteLedger,
+    ledger: &mut SqlLedger,
     protection: &KeyProtection,
     (now_s, next_update_s): (u64, u64),
     report: &mut Report,

@@ -8,8 +8,9 @@ use provision_issuer::{
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
-    OpenError as LedgerOpenError, RecordCertificateError, RecordEnrolledError, RecordIssuedError,
-    RevokeError, StorageError,
+    AuditError, LotCheckError, LotRefusal, LotsError, OpenError as LedgerOpenError,
+    RecordCertificateError, RecordEnrolledError, RecordIssuedError, RevokeError, StorageError,
+    StorageFault,
 };
 use provision_station::EnrollmentFault;
 use provision_station::evidence::{PolicyFault, ProofFault};
@@ -210,10 +211,52 @@ pub(crate) enum Fault {
     #[error("{0}")]
     Passphrase(String),
     /// The clock cannot be right.
-    #[error("the clock of this machine is not set: it shows {now_s} s since 1970")]
+    #[error(
+        "the clock of this machine is not set: it shows {now_s} s since 1970, and this program was \
+         built at {built_s} s"
+    )]
     Clock {
         /// What it shows.
         now_s: u64,
+        /// When this program was built.
+        built_s: u64,
+    },
+    /// The clock was moved while the program ran.
+    #[error(
+        "the clock of this machine jumped: it shows {now_s} s since 1970 where {expected_s} s were \
+         expected"
+    )]
+    ClockJumped {
+        /// What it shows.
+        now_s: u64,
+        /// What it should show.
+        expected_s: u64,
+    },
+    /// A lot was not made, closed or found.
+    #[error(transparent)]
+    Lots(#[from] LotsError),
+    /// The ledger was tampered with, or cannot be looked at.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// Somebody signed the ledger who should not.
+    #[error("station {fingerprint} signed, and is none of those given")]
+    ForeignStation {
+        /// SHA-256 of its public key.
+        fingerprint: String,
+    },
+    /// A device cannot be had where it is exported to.
+    #[error("device {device}: {why}")]
+    NotExported {
+        /// Which.
+        device: String,
+        /// Why not.
+        why: String,
+    },
+    /// Nothing on record is what was looked for.
+    #[error("the ledger {place} has nothing of that kind")]
+    NothingFound {
+        /// The ledger.
+        place: String,
     },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
@@ -255,6 +298,12 @@ impl From<EnrollmentFault> for Fault {
     }
 }
 
+impl From<LotCheckError> for Fault {
+    fn from(error: LotCheckError) -> Self {
+        Self::RecordIssued(error.into())
+    }
+}
+
 impl Fault {
     /// The exit code; published in `provision --help`, and stable.
     pub(crate) const fn exit_code(&self) -> u8 {
@@ -280,13 +329,24 @@ impl Fault {
             | Self::Key(_)
             | Self::WriteKey(_)
             | Self::Passphrase(_)
-            | Self::Clock { .. } => 14,
+            | Self::Clock { .. }
+            | Self::ClockJumped { .. } => 14,
+            Self::RecordIssued(
+                RecordIssuedError::WeakKey { .. }
+                | RecordIssuedError::KeyElsewhere { .. }
+                | RecordIssuedError::Lot(_),
+            ) => 13,
             Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_)
             | Self::RecordCertificate(_)
             | Self::Revoke(_)
+            | Self::Lots(_)
+            | Self::Audit(_)
+            | Self::ForeignStation { .. }
+            | Self::NothingFound { .. }
+            | Self::NotExported { .. }
             | Self::NotInLedger { .. } => 15,
             Self::RevokedDevice { .. } | Self::LineStopped => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
@@ -314,6 +374,7 @@ impl Fault {
     /// of them draw from a broken random generator, and without CA or ledger none can be enrolled.
     pub(crate) const fn stops_the_line(&self) -> bool {
         matches!(self, Self::Enrollment(EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. })))
+            || (matches!(self, Self::RecordIssued(_)) && self.exit_code() == 13)
             || matches!(self.exit_code(), 14 | 15)
     }
 
@@ -442,7 +503,47 @@ impl Fault {
             Self::LedgerOpen(LedgerOpenError::NotFound { .. }) => {
                 "`--ledger` says where it is; `provision ledger create` makes one"
             }
-            Self::LedgerOpen(_)
+            Self::RecordIssued(RecordIssuedError::KeyElsewhere { .. }) => {
+                "a cloned device or a broken random number generator: find out before going on"
+            }
+            Self::RecordIssued(RecordIssuedError::WeakKey { .. }) => {
+                "its random number generator is broken, or a test key was left in the firmware: no \
+                 device with this firmware is to be shipped"
+            }
+            Self::RecordIssued(RecordIssuedError::Lot(refusal)) => match refusal {
+                LotRefusal::Unknown { .. } | LotRefusal::Needed => {
+                    "`provision lot list` shows which there are, `--lot` names one, `provision lot \
+                     create` makes one"
+                }
+                LotRefusal::OtherProfile { .. } => "`--profile` names the profile",
+                _ => "nothing was signed; `provision lot create` makes another lot",
+            },
+            Self::Lots(LotsError::NotFound { .. }) => "`provision lot list` shows which there are",
+            Self::Lots(LotsError::AlreadyExists { .. }) => {
+                "the terms of a lot are never changed: `provision lot close`, then another name"
+            }
+            Self::Audit(AuditError::Tampered(_)) | Self::ForeignStation { .. } => {
+                "keep the file as it is, and compare it with a copy; docs/ledger.md says what this \
+                 shows and what not"
+            }
+            Self::NotExported { .. } => {
+                "nothing was written: half an export would be taken for a whole one; `--lot` exports \
+                 the devices of one lot alone"
+            }
+            Self::NothingFound { .. } => "`provision ledger list` shows what is on record",
+            Self::LedgerStorage(StorageError {
+                fault: StorageFault::ClockBehind { .. }, ..
+            })
+            | Self::RecordIssued(RecordIssuedError::Storage(StorageError {
+                fault: StorageFault::ClockBehind { .. },
+                ..
+            })) => {
+                "set the clock; if the last entry was made by a clock that was ahead, \
+                 `--insecure-ignore-clock`"
+            }
+            Self::Lots(_)
+            | Self::Audit(_)
+            | Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_) => {
@@ -455,7 +556,13 @@ impl Fault {
                 "give it with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or run in a \
                  terminal"
             }
-            Self::Clock { .. } => "set the clock first: certificates would be valid from 1970",
+            Self::Clock { .. } => {
+                "set the clock first: certificates would be valid from the wrong day on \
+                 (`--insecure-ignore-clock` goes on nevertheless)"
+            }
+            Self::ClockJumped { .. } => {
+                "somebody set the clock: see that it is right, and start again"
+            }
             Self::NotACertificate { .. } => "openssl x509 -in FILE -noout shows what it is",
             Self::Read { .. } => "is the file there, and may you read it?",
             Self::StationStopped { .. } => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provision_issuer::{FileIssuer, Lifetime, NameText, Profile, SignedBy};
-use provision_ledger::{Lot, SqliteLedger};
+use provision_ledger::Lot;
 use provision_path::ServerName;
 use provision_station::Plan;
 use provision_station::enrollment::{EndpointPlan, Timing};
@@ -45,6 +45,11 @@ pub(crate) struct JobArguments {
     #[arg(long, value_name = "NAME|FILE", default_value = "device")]
     pub profile: String,
 
+    /// The operator's word that a device may have another key than the ledger knows: it gets a new
+    /// certificate, and the one it had is revoked (superseded).
+    #[arg(long)]
+    pub accept_new_key: bool,
+
     /// Value for a variable of the profile; may be given several times.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -71,7 +76,8 @@ pub(crate) struct JobArguments {
     pub unchecked_on_device: Option<Unchecked>,
 
     /// The lot these devices are made in: `provision revoke --lot` revokes all of it. Recorded with
-    /// a new certificate; a device that has one keeps the lot it was made in.
+    /// a new certificate; a device that has one keeps the lot it was made in. With `provision lot
+    /// create` lots get quotas, and then a lot must be named.
     #[arg(long, value_name = "LOT")]
     pub lot: Option<Lot>,
 
@@ -155,8 +161,9 @@ impl Job {
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
-        let ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
-        Ok(Self { books: Books::new(issuer, profile, ledger, arguments.lot.clone()), plan })
+        let ledger = ledger::open(arguments.ledger.as_ref(), &place.ca)?;
+        let (lot, accept_new_key) = (arguments.lot.clone(), arguments.accept_new_key);
+        Ok(Self { books: Books::new(issuer, profile, ledger, lot, accept_new_key), plan })
     }
 }
 

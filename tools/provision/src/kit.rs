@@ -9,7 +9,7 @@ use provision_issuer::{
     Access, CaNames, CaRequest, DnsName, FileIssuer, HostIdentity, KeyProtection, KeyType,
     Passphrase, Profile, ServerName, Variables, create_file, inspect::CertificateValues,
 };
-use provision_ledger::{Certificates as _, SqliteLedger};
+use provision_ledger::{Certificates as _, SqlLedger};
 use serde_json::json;
 
 use crate::arguments::{KeyPassphrase, NewKeyPassphrase};
@@ -177,7 +177,7 @@ impl<'a> Plan<'a> {
     fn make(&self, dir: &Path) -> Result<(), Fault> {
         let ca = dir.join("ca");
         let mut opened = provision_issuer::init_opened(&ca, &self.ca)?;
-        let mut ledger = SqliteLedger::create(&ledger::path(None, &ca))?;
+        let mut ledger = SqlLedger::create(&ledger::path(None, &ca))?;
 
         let (profile, values) = for_names(Profile::find("server")?, None, &self.names)?;
         let server = self.certify(&mut opened.server, &mut ledger, &profile, &values)?;
@@ -210,7 +210,7 @@ impl<'a> Plan<'a> {
     fn certify(
         &self,
         issuer: &mut FileIssuer,
-        ledger: &mut SqliteLedger,
+        ledger: &mut SqlLedger,
         profile: &Profile,
         values: &Variables,
     ) -> Result<HostIdentity, Fault> {

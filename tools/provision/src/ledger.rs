@@ -1,63 +1,93 @@
 //! `provision ledger …`, and where the ledger is.
 
+mod audit;
+mod export;
+mod find;
+
 use std::path::{Path, PathBuf};
 
-use provision_ledger::{Ledger as _, SqliteLedger, State};
+use clap::Subcommand;
+use provision_ledger::{PostgresUrl, PostgresUrlError, SqlLedger};
 use serde_json::json;
 
-use crate::cli::{LedgerCommand, LedgerPlace};
+use crate::cli::LedgerPlace;
 use crate::fault::Fault;
-use crate::report::{Report, hex};
+use crate::report::Report;
+use crate::system;
 
-/// The ledger given, or the one in the CA's directory.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
+    Create(LedgerPlace),
+    /// List every certificate on record: the devices', oldest first, then those of hosts and people.
+    List(find::List),
+    /// Find certificates by device, key, serial number, fingerprint, lot or time.
+    Find(find::Find),
+    /// Say whether anything was changed, removed or put in by anybody but this program.
+    Verify(audit::Verify),
+    /// Export the signed end of the ledger, to be kept elsewhere: `verify --head` holds the ledger
+    /// against it later.
+    Head(audit::Head),
+    /// Write what is on record as a table, or as clouds and brokers want it.
+    Export(export::Export),
+}
+
+/// The ledger given, a file or `postgres://…`, or the one in the CA's directory.
 pub(crate) fn path(given: Option<&PathBuf>, ca: &Path) -> PathBuf {
     given.cloned().unwrap_or_else(|| ca.join("ledger.sqlite"))
+}
+
+/// Opens it.
+pub(crate) fn open(given: Option<&PathBuf>, ca: &Path) -> Result<SqlLedger, Fault> {
+    let path = path(given, ca);
+    let mut ledger = match address(&path)? {
+        Some(url) => SqlLedger::connect(&url, &station_key(ca))?,
+        None => SqlLedger::open(&path)?,
+    };
+    ledger.ignore_clock(system::clock_is_ignored());
+    Ok(ledger)
+}
+
+/// The same, as the command line says.
+pub(crate) fn open_in(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
+    open(place.ledger.as_ref(), &place.ca)
 }
 
 pub(crate) fn run(command: &LedgerCommand, report: &mut Report) -> Result<(), Fault> {
     match command {
         LedgerCommand::Create(arguments) => create(arguments, report),
-        LedgerCommand::List(arguments) => list(arguments, report),
+        LedgerCommand::List(arguments) => find::list(arguments, report),
+        LedgerCommand::Find(arguments) => find::find(arguments, report),
+        LedgerCommand::Verify(arguments) => audit::verify(arguments, report),
+        LedgerCommand::Head(arguments) => audit::head(arguments, report),
+        LedgerCommand::Export(arguments) => export::export(arguments, report),
     }
 }
 
 fn create(arguments: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
     let path = path(arguments.ledger.as_ref(), &arguments.ca);
-    SqliteLedger::create(&path)?;
+    let ledger = match address(&path)? {
+        Some(url) => SqlLedger::create_in(&url, &station_key(&arguments.ca))?,
+        None => SqlLedger::create(&path)?,
+    };
     report.result(
-        &format!("made the ledger {}", path.display()),
-        &json!({ "event": "result", "ledger": path }),
+        &format!("made the ledger {}", ledger.place()),
+        &json!({ "event": "result", "ledger": ledger.place() }),
     )
 }
 
-fn list(arguments: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = SqliteLedger::open(&path(arguments.ledger.as_ref(), &arguments.ca))?;
-    let entries = ledger.entries()?;
-    if entries.is_empty() {
-        report.note("no device has a certificate yet")?;
+/// Beside the CA, where a ledger in a file has it too.
+fn station_key(ca: &Path) -> PathBuf {
+    ca.join("station.key")
+}
+
+/// If it is in PostgreSQL: where.
+fn address(path: &Path) -> Result<Option<PostgresUrl>, Fault> {
+    match path.to_str().filter(|text| PostgresUrl::is_meant(text)) {
+        Some(text) => match text.parse() {
+            Ok(url) => Ok(Some(url)),
+            Err(wrong) => Err(Fault::Usage(PostgresUrlError::to_string(&wrong))),
+        },
+        None => Ok(None),
     }
-    for entry in entries {
-        let enrolled = match entry.state {
-            State::Issued => None,
-            State::Enrolled { enrolled_at_s, delivery_sha256 } => {
-                Some((enrolled_at_s, hex(&delivery_sha256)))
-            }
-        };
-        report.result(
-            &format!("{}  {}  {}", entry.device, entry.state, entry.cert_serial),
-            &json!({
-                "event": "entry",
-                "device": entry.device.as_str(),
-                "state": entry.state.to_string(),
-                "cert_serial": entry.cert_serial.to_string(),
-                "public_key": hex(entry.public_key.as_sec1()),
-                "leaf_sha256": hex(&entry.leaf_sha256),
-                "not_after_s": entry.not_after_s,
-                "issued_at_s": entry.issued_at_s,
-                "enrolled_at_s": enrolled.as_ref().map(|(at_s, _)| at_s),
-                "delivery_sha256": enrolled.as_ref().map(|(_, digest)| digest),
-            }),
-        )?;
-    }
-    Ok(())
 }

@@ -14,7 +14,7 @@
 //!   key, convert, fullchain, p12, dhparam        files put into another form
 //!   config     servers that take devices and people: one file each in `config/`
 //!   kit        all of that for one server and one client
-//!   ledger, ports   what is around it
+//!   ledger, lot, ports   what is around it
 //!   arguments   groups of arguments that several commands have
 //!   files, secret   files and `-`; passphrases
 //!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
@@ -51,6 +51,7 @@ mod key;
 mod kit;
 mod ledger;
 mod line;
+mod lot;
 mod matching;
 mod ocsp;
 mod p12;
@@ -90,6 +91,9 @@ fn main() -> ExitCode {
         Err(wrong) => return failed(&mut Report::new(asks_for_json()), None, &wrong.into()),
     };
     let mut report = Report::new(cli.json);
+    if cli.insecure_ignore_clock {
+        system::ignore_clock();
+    }
     let result = nothing_misplaced(&matches).and_then(|()| match &cli.command {
         Some(Command::Ca(command)) => ca::run(command, &mut report),
         Some(Command::ServerCert(arguments)) => host_cert::server(arguments, &mut report),
@@ -117,6 +121,7 @@ fn main() -> ExitCode {
         Some(Command::Ask(arguments)) => ask::run(arguments, &mut report),
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),
+        Some(Command::Lot(command)) => lot::run(command, &mut report),
         None => enroll::run(&cli.enroll, &mut report),
     });
     let port = match cli.enroll.port.as_slice() {
@@ -139,7 +144,7 @@ fn failed(report: &mut Report, port: Option<&str>, fault: &Fault) -> ExitCode {
 fn nothing_misplaced(matches: &ArgMatches) -> Result<(), Fault> {
     let Some(subcommand) = matches.subcommand_name() else { return Ok(()) };
     let typed = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
-    match matches.ids().map(clap::Id::as_str).filter(|id| *id != "json").find(typed) {
+    match matches.ids().map(clap::Id::as_str).filter(|id| !GLOBAL.contains(id)).find(typed) {
         None => Ok(()),
         Some(id) => {
             let option = id.replace('_', "-");
@@ -149,6 +154,9 @@ fn nothing_misplaced(matches: &ArgMatches) -> Result<(), Fault> {
         }
     }
 }
+
+/// What means the same before a subcommand and behind it.
+const GLOBAL: [&str; 2] = ["json", "insecure_ignore_clock"];
 
 /// Whether the command line, of which nothing else could be understood, asks for JSON.
 fn asks_for_json() -> bool {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use provision_issuer::inspect::{CertificateValues, time_text};
 use provision_issuer::{CrlSource, NewResponder};
-use provision_ledger::{Certificates as _, RecordCertificateError, SqliteLedger};
+use provision_ledger::{Certificates as _, RecordCertificateError};
 use serde_json::json;
 
 use crate::cli::{CaPlace, LedgerPlace};
@@ -106,7 +106,7 @@ fn cert(arguments: &Cert, report: &mut Report) -> Result<(), Fault> {
     if sources.is_empty() {
         return Err(Fault::Usage(format!("{} holds no CA's key", place.ca.display())));
     }
-    let mut ledger = SqliteLedger::open(&ledger::path(arguments.ledger.as_ref(), &place.ca))?;
+    let mut ledger = ledger::open(arguments.ledger.as_ref(), &place.ca)?;
     let encrypted = sources
         .iter()
         .map(CrlSource::needs_passphrase)

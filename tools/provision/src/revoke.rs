@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use provision_issuer::inspect::time_text;
 use provision_issuer::{DocumentKind, Reason};
-use provision_ledger::{Certificates as _, Lot, Revocable, SqliteLedger, Which};
+use provision_ledger::{Certificates as _, Lot, Revocable, Which};
 use provision_station::evidence::CertSerial;
 use provision_wire::DeviceSerial;
 use serde_json::json;
@@ -64,7 +64,7 @@ pub(crate) struct WhichArguments {
 pub(crate) fn run(arguments: &Revoke, report: &mut Report) -> Result<(), Fault> {
     let which = which(&arguments.which)?;
     let place = &arguments.place;
-    let mut ledger = SqliteLedger::open(&ledger::path(place.ledger.as_ref(), &place.ca))?;
+    let mut ledger = ledger::open(place.ledger.as_ref(), &place.ca)?;
     if arguments.dry_run {
         return preview(&ledger.revocable(&which)?, report);
     }

@@ -3,7 +3,7 @@
 use provision_issuer::{
     FileIssuer, Lifetime, Profile, ServerName, Variables, inspect::CertificateValues,
 };
-use provision_ledger::{Certificates as _, SqliteLedger};
+use provision_ledger::{Certificates as _, SqlLedger};
 
 use crate::arguments::Signing;
 use crate::fault::Fault;
@@ -15,7 +15,7 @@ pub(crate) struct Desk {
     pub(crate) profile: Profile,
     pub(crate) values: Variables,
     pub(crate) now_s: u64,
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
 }
 
 impl Desk {
@@ -36,7 +36,7 @@ impl Desk {
         }
         profile.check(&values)?;
         let place = &signing.place;
-        let ledger = SqliteLedger::open(&ledger::path(signing.ledger.as_ref(), &place.ca))?;
+        let ledger = ledger::open(signing.ledger.as_ref(), &place.ca)?;
         let encrypted = FileIssuer::needs_passphrase_for(&place.ca, profile.signed_by)?;
         let protection = secret::for_opening(place, encrypted)?;
         let issuer = FileIssuer::open_for(&place.ca, profile.signed_by, &protection)?;

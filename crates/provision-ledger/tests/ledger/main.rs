@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
+mod backend;
+mod both;
 mod certificates;
 mod durability;
+mod lots;
+mod measure;
 mod migration;
 mod opening;
+mod postgres;
 mod rules;
 mod storage;
 mod support;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use provision_ledger::{
-    Certificates as _, Ledger as _, Lot, OpenError, SqliteLedger, State, Which,
+    Certificates as _, Expected, Ledger as _, Lot, OpenError, SqliteLedger, State, Which,
 };
 use provision_station::evidence::Standing;
 use rusqlite::Connection;
@@ -13,6 +13,8 @@ use rusqlite::types::Value;
 use crate::support::{Ca, Key, NOW_S, serial};
 
 const VERSION_1: &str = include_str!("fixtures/version_1.sql");
+/// When its last row was recorded: a clock that is behind that is refused.
+const LATER_S: u64 = NOW_S + 3600;
 /// The tables of version 1.
 const TABLES: [&str; 3] = ["upper_chain", "entry", "proof"];
 
@@ -39,6 +41,29 @@ fn rows(raw: &Connection, table: &str) -> Vec<Vec<Value>> {
         .collect()
 }
 
+/// Every column that there was is as it was; later versions may have added some.
+fn same_so_far(after: &[Vec<Vec<Value>>], before: &[Vec<Vec<Value>>]) -> bool {
+    after.len() == before.len()
+        && after.iter().zip(before).all(|(after, before)| {
+            after.len() == before.len()
+                && after.iter().zip(before).all(|(after, before)| after.starts_with(before))
+        })
+}
+
+/// What version 4 adds columns to.
+const GREW: [&str; 3] = ["entry", "lot_member", "one_certificate_per_device"];
+
+/// Takes away what version 4 added, row by row and word by word.
+const BACK_TO_VERSION_3: &str = "
+    DROP TRIGGER place_in_lot; DROP TRIGGER place_of_first; DROP TRIGGER one_after_the_other;
+    DROP TABLE head; DROP TABLE station; DROP TABLE chain; DROP TABLE lot_closed; DROP TABLE lot;
+    DROP INDEX place_once; ALTER TABLE lot_member DROP COLUMN place;
+    DROP INDEX one_certificate_per_device; DROP INDEX entry_by_fingerprint; DROP INDEX entry_by_time;
+    DROP INDEX certificate_by_serial; DROP INDEX certificate_by_fingerprint;
+    ALTER TABLE entry DROP COLUMN generation; ALTER TABLE entry DROP COLUMN issuer_key_id;
+    CREATE UNIQUE INDEX one_certificate_per_device ON entry (device);
+    PRAGMA user_version = 3;";
+
 /// Tables, indices and triggers, each with the words it was made by.
 fn schema(raw: &Connection) -> Vec<(String, Option<String>)> {
     let mut query = raw.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
@@ -59,12 +84,14 @@ fn nothing_of_version_1_is_lost_or_changed() {
 
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let raw = Connection::open(&path).unwrap();
-    assert_eq!(version(&raw), 3);
-    assert_eq!(read(&raw), rows_before);
+    assert_eq!(version(&raw), 4);
+    assert!(same_so_far(&read(&raw), &rows_before));
     let schema_after = schema(&raw);
-    for made in &schema_before {
+    for made in schema_before.iter().filter(|(name, _)| !GREW.contains(&name.as_str())) {
         assert!(schema_after.contains(made), "{made:?}");
     }
+    assert_eq!(ledger.audit(&Expected::default()).unwrap().links, 9);
+    raw.execute("UPDATE entry SET device = 'x'", []).unwrap_err();
     raw.execute("DELETE FROM entry", []).unwrap_err();
     let problems: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(problems, "ok");
@@ -94,19 +121,19 @@ fn what_version_2_is_for_can_be_done_with_what_version_1_recorded() {
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let device = serial("sensor-0002");
     assert_eq!(ledger.revocation_of(&device).unwrap(), None);
-    let revoked = ledger.revoke(&Which::OfDevice(device.clone()), 1, NOW_S).unwrap().remove(0);
+    let revoked = ledger.revoke(&Which::OfDevice(device.clone()), 1, LATER_S).unwrap().remove(0);
     assert_eq!(ledger.revocation_of(&device).unwrap(), Some(revoked.clone()));
     let entry = ledger.find(&device).unwrap().unwrap();
     assert_eq!(revoked.cert_serial, entry.cert_serial);
     let mut on_crl = Vec::new();
     let each = &mut |record| on_crl.push(record);
-    let number = ledger.begin_crl(&revoked.issuer_key_id, NOW_S, NOW_S + 1, each).unwrap();
+    let number = ledger.begin_crl(&revoked.issuer_key_id, LATER_S, LATER_S + 1, each).unwrap();
     assert_eq!((number, on_crl), (1, vec![revoked]));
 
     // The old rules hold over old and new rows.
     let key = Key::new();
-    ledger.record_issued(&Ca::new().certify("sensor-0004", &key), NOW_S).unwrap();
-    ledger.record_issued(&Ca::new().certify("sensor-0001", &Key::new()), NOW_S).unwrap_err();
+    ledger.record_issued(&Ca::new().certify("sensor-0004", &key), LATER_S).unwrap();
+    ledger.record_issued(&Ca::new().certify("sensor-0001", &Key::new()), LATER_S).unwrap_err();
     drop(ledger);
     let mut ledger = SqliteLedger::open(&path).unwrap();
     assert_eq!(ledger.entries().unwrap().len(), 4);
@@ -142,7 +169,7 @@ fn several_programs_may_open_it_at_once() {
             assert_eq!(one.join().unwrap(), 3);
         }
     });
-    assert_eq!(version(&Connection::open(&path).unwrap()), 3);
+    assert_eq!(version(&Connection::open(&path).unwrap()), 4);
 }
 
 /// One with devices, a certificate and revocations from before there were lots.
@@ -153,11 +180,12 @@ fn version_2_gets_lots_and_keeps_what_it_has() {
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let mut ca = Ca::new();
     let host = ca.certify("alice", &Key::new());
-    ledger.record_certificate(host.leaf(), "alice", "client", NOW_S).unwrap();
-    ledger.revoke(&Which::OfDevice(serial("sensor-0001")), 1, NOW_S).unwrap();
+    ledger.record_certificate(host.leaf(), "alice", "client", LATER_S).unwrap();
+    ledger.revoke(&Which::OfDevice(serial("sensor-0001")), 1, LATER_S).unwrap();
     drop(ledger);
     let raw = Connection::open(&path).unwrap();
     // As version 2 left it.
+    raw.execute_batch(BACK_TO_VERSION_3).unwrap();
     raw.execute_batch("DROP TABLE lot_member; PRAGMA user_version = 2").unwrap();
     let tables = ["upper_chain", "entry", "proof", "certificate", "revocation", "crl"];
     let read = |raw: &Connection| tables.map(|table| rows(raw, table));
@@ -167,13 +195,13 @@ fn version_2_gets_lots_and_keeps_what_it_has() {
 
     let mut ledger = SqliteLedger::open(&path).unwrap();
     let raw = Connection::open(&path).unwrap();
-    assert_eq!(version(&raw), 3);
-    assert_eq!(read(&raw), rows_before);
-    for made in &schema_before {
+    assert_eq!(version(&raw), 4);
+    assert!(same_so_far(&read(&raw), &rows_before));
+    for made in schema_before.iter().filter(|(name, _)| !GREW.contains(&name.as_str())) {
         assert!(schema(&raw).contains(made), "{made:?}");
     }
     let lot: Lot = "7".parse().unwrap();
-    ledger.record_issued_in(Some(&lot), &ca.certify("sensor-0009", &Key::new()), NOW_S).unwrap();
+    ledger.record_issued_in(Some(&lot), &ca.certify("sensor-0009", &Key::new()), LATER_S).unwrap();
     let members = ledger.revocable(&Which::OfLot(lot)).unwrap();
     assert_eq!(members.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["sensor-0009"]);
     raw.execute("UPDATE lot_member SET lot = '8'", []).unwrap_err();
@@ -195,4 +223,36 @@ fn one_that_cannot_be_brought_up_to_date_is_left_as_it_was() {
 
     raw.execute_batch("DROP TABLE crl").unwrap();
     assert_eq!(SqliteLedger::open(&path).unwrap().entries().unwrap().len(), 3);
+}
+
+/// One with lots that are names, from before there were quotas, chains and signatures.
+#[test]
+fn version_3_gets_places_links_and_a_signature() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("ledger.sqlite");
+    let mut ledger = SqliteLedger::create(&path).unwrap();
+    let mut ca = Ca::new();
+    let lots: [Lot; 2] = ["a", "b"].map(|name| name.parse().unwrap());
+    for (at, lot) in [0, 1, 0, 0].into_iter().enumerate() {
+        let chain = ca.certify(&format!("sensor-{at}"), &Key::new());
+        ledger.record_issued_in(Some(&lots[lot]), &chain, NOW_S).unwrap();
+    }
+    ledger.revoke(&Which::OfDevice(serial("sensor-1")), 1, NOW_S + 7).unwrap();
+    drop(ledger);
+    let raw = Connection::open(&path).unwrap();
+    let places = || rows(&Connection::open(&path).unwrap(), "lot_member");
+    let before = places();
+    raw.execute_batch(BACK_TO_VERSION_3).unwrap();
+    drop(raw);
+    assert_ne!(places(), before);
+
+    let mut ledger = SqliteLedger::open(&path).unwrap();
+    assert_eq!(places(), before, "the same places as if it had known");
+    let audit = ledger.audit(&Expected::default()).unwrap();
+    // One upper chain, four entries, four members, a revocation, and the station.
+    assert_eq!((audit.links, audit.heads), (11, 1));
+    assert_eq!(audit.head.unwrap().at_s, NOW_S + 7);
+    let used: Vec<u64> = ledger.lots().unwrap().iter().map(|lot| lot.used).collect();
+    assert_eq!(used, [3, 1]);
+    assert!(ledger.revocation_of(&serial("sensor-1")).unwrap().is_some());
 }

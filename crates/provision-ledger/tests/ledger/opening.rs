@@ -32,13 +32,13 @@ fn it_is_its_owners_alone() {
     let mut ledger = SqliteLedger::create(&path).unwrap();
     ledger.record_issued(&Ca::new().certify("d1", &Key::new()), NOW_S).unwrap();
     // The files beside it too, and nothing else is left of the making.
-    assert_eq!(names(place.path()), ["ledger.db", "ledger.db-shm", "ledger.db-wal"]);
+    assert_eq!(names(place.path()), ["ledger.db", "ledger.db-shm", "ledger.db-wal", "station.key"]);
     for name in names(place.path()) {
         let mode = fs::metadata(place.path().join(&name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600, "{name}");
     }
     drop(ledger);
-    assert_eq!(names(place.path()), ["ledger.db"]);
+    assert_eq!(names(place.path()), ["ledger.db", "station.key"]);
     assert!(SqliteLedger::open(&path).unwrap().find(&serial("d1")).unwrap().is_some());
 }
 
@@ -68,7 +68,7 @@ fn what_is_there_is_never_replaced() {
     fs::write(&left, "left over").unwrap();
     let error = SqliteLedger::create(&place.path().join("other.db")).unwrap_err();
     assert!(matches!(&error, OpenError::AlreadyExists { path: at } if *at == left), "{error:?}");
-    assert_eq!(names(place.path()), ["ledger.db", "other.db-wal"]);
+    assert_eq!(names(place.path()), ["ledger.db", "other.db-wal", "station.key"]);
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn a_ledger_of_a_later_version_is_left_alone() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("ledger.db");
     drop(SqliteLedger::create(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
     let error = SqliteLedger::open(&path).unwrap_err();
-    assert!(matches!(&error, OpenError::NewerSchema { found: 4, known: 3, .. }), "{error:?}");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(&error, OpenError::NewerSchema { found: 5, known: 4, .. }), "{error:?}");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
     SqliteLedger::open(&path).unwrap();
 }
 

@@ -92,20 +92,24 @@ fn rows_that_make_no_sense_are_damage() {
     let key = "04".repeat(65);
     raw.execute_batch(&format!(
         "INSERT INTO upper_chain VALUES (1, x'3082', x'');
-         INSERT INTO entry VALUES (1, 'd1', x'{key}', x'01', x'', zeroblob(32), 1, 0, 0);"
+         INSERT INTO entry ({COLUMNS}) VALUES (1, 'd1', x'{key}', x'01', x'', zeroblob(32), 1, 0, 0);"
     ))
     .unwrap();
     let public_key = provision_csr::PublicKey::from_sec1([4; 65]).unwrap();
     let error = ledger.standing(&serial("d1"), &public_key).unwrap_err();
     assert!(matches!(error.fault, StorageFault::Corrupt { .. }), "{error:?}");
 
-    raw.execute_batch(
-        "INSERT INTO entry VALUES (2, 'no such name', zeroblob(65), x'02', x'', zeroblob(32), 1, 0, 0)",
-    )
+    raw.execute_batch(&format!(
+        "INSERT INTO entry ({COLUMNS})
+         VALUES (2, 'no such name', zeroblob(65), x'02', x'', zeroblob(32), 1, 0, 0)",
+    ))
     .unwrap();
     let error = ledger.entries().unwrap_err();
     assert!(matches!(error.fault, StorageFault::Corrupt { .. }), "{error:?}");
 }
+
+const COLUMNS: &str = "id, device, public_key, cert_serial, leaf, leaf_sha256, upper_chain, \
+                       not_after_s, issued_at_s";
 
 /// A certificate in which a bit has changed is not delivered again.
 #[test]

@@ -80,7 +80,10 @@ impl From<RecordIssuedError> for Finding {
     fn from(error: RecordIssuedError) -> Self {
         let promise = match error {
             RecordIssuedError::DeviceHasCertificate { .. } => Promise::L2,
-            RecordIssuedError::KeyElsewhere { .. } => Promise::L3,
+            RecordIssuedError::KeyElsewhere { .. } | RecordIssuedError::WeakKey { .. } => {
+                Promise::L3
+            }
+            RecordIssuedError::Lot(_) => Promise::L4,
             // A certificate that the ledger cannot know.
             RecordIssuedError::CertSerialTaken { .. } => Promise::L1,
             RecordIssuedError::Storage(_) => Promise::L7,
@@ -93,7 +96,9 @@ impl From<RecordEnrolledError> for Finding {
     fn from(error: RecordEnrolledError) -> Self {
         let promise = match error {
             RecordEnrolledError::NotIssued { .. } => Promise::L1,
-            RecordEnrolledError::OtherCertificate { .. } => Promise::L2,
+            RecordEnrolledError::OtherCertificate { .. } | RecordEnrolledError::Revoked { .. } => {
+                Promise::L2
+            }
             RecordEnrolledError::Storage(_) => Promise::L7,
         };
         Self::new(promise, error)

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use provision_issuer::inspect::time_text;
 use provision_issuer::{CrlSource, KeyProtection};
-use provision_ledger::{Certificates as _, CrlRecord, SqliteLedger};
+use provision_ledger::{Certificates as _, CrlRecord, SqlLedger};
 use serde_json::json;
 
 use super::{Making, make};
@@ -91,14 +91,14 @@ pub(crate) fn run(arguments: &Watch, report: &mut Report) -> Result<(), Fault> {
 
 fn turn(
     arguments: &Watch,
-    ledger: &mut SqliteLedger,
+    ledger: &mut SqlLedger,
     protection: &KeyProtection,
     hook: &mut Hook,
     warned: &mut Warned,
     report: &mut Report,
 ) -> Result<(), Fault> {
     let making = &arguments.making;
-    let now_s = system::now_s()?;
+    let now_s = system::now_after_sleep_s()?;
     let mut due = false;
     for source in CrlSource::all(&making.place.ca)? {
         due |= match ledger.latest_crl(&source.key_id()?)? {
@@ -133,13 +133,13 @@ impl Warned {
     fn look(
         &mut self,
         arguments: &Watch,
-        ledger: &mut SqliteLedger,
+        ledger: &mut SqlLedger,
         report: &mut Report,
     ) -> Result<(), Fault> {
         if self.0.is_some_and(|at| at.elapsed() < WARN_AGAIN) {
             return Ok(());
         }
-        let now_s = system::now_s()?;
+        let now_s = system::now_after_sleep_s()?;
         let mut sources = CrlSource::every(&arguments.making.place.ca)?;
         sources.retain(|source| !source.has_key());
         for source in sources {

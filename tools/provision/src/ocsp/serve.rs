@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use provision_issuer::inspect::time_text;
 use provision_issuer::{Answering, OcspAnswer, OcspOutcome, OcspResponder, OcspStatus, Reason};
-use provision_ledger::{CertificateStatus, Certificates as _, SqliteLedger};
+use provision_ledger::{CertificateStatus, Certificates as _, SqlLedger};
 use provision_station::evidence::CertSerial;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -28,10 +28,10 @@ use crate::{ledger, system};
 pub(super) fn run(arguments: &Serve, report: &mut Report) -> Result<(), Fault> {
     let responder = OcspResponder::open(&arguments.responder)?;
     let place = &arguments.place;
-    let mut ledger = SqliteLedger::open(&ledger::path(place.ledger.as_ref(), &place.ca))?;
+    let mut ledger = ledger::open(place.ledger.as_ref(), &place.ca)?;
     // Who asks would rather hear `tryLater` than wait.
     ledger.set_patience(Duration::from_secs(1))?;
-    system::now_s()?;
+    system::now_after_sleep_s()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(8)
@@ -72,7 +72,7 @@ fn tell(
     address: core::net::SocketAddr,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let now_s = system::now_s()?;
+    let now_s = system::now_after_sleep_s()?;
     let cas: Vec<_> = answering
         .iter()
         .map(|ca| json!({ "ca": ca.name, "subject": ca.subject, "not_after_s": ca.not_after_s }))
@@ -96,14 +96,14 @@ fn ends(ca: &Answering) -> String {
 /// What answers; one at a time. An answer takes well under a millisecond.
 pub(super) struct Desk {
     responder: OcspResponder,
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     lifetime_s: u64,
 }
 
 impl Desk {
     fn answer(&mut self, request: &[u8]) -> OcspAnswer {
         // A clock that was turned back to 1970 answers nothing that is true.
-        let Ok(now_s) = system::now_s() else { return self.responder.try_later() };
+        let Ok(now_s) = system::now_after_sleep_s() else { return self.responder.try_later() };
         let Self { responder, ledger, lifetime_s } = self;
         responder.answer(request, now_s, *lifetime_s, |issuer_key_id, serial| {
             let status = ledger.status(issuer_key_id, &CertSerial::new(serial))?;
@@ -172,7 +172,7 @@ impl Shared {
         let mut report = Report::new(self.json);
         match OcspResponder::open(&self.directory) {
             Ok(responder) => {
-                let now_s = system::now_s().unwrap_or_default();
+                let now_s = system::now_after_sleep_s().unwrap_or_default();
                 let mut ending = responder.answers_for();
                 ending.retain(|ca| ca.not_after_s < now_s + WARN_S);
                 if ending != *warned {

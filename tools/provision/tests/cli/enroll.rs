@@ -178,7 +178,10 @@ fn a_cloned_key_stops_the_line() {
     assert_eq!(station.enroll(&first, &[]).code, 0);
     let ran = station.enroll(&second, &[]);
     assert_eq!(ran.code, 13, "{ran:?}");
-    assert!(ran.stderr.contains("device sensor-12 has the same key: stop the line"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("device sensor-12 has the key of device sensor-21: stop the line"),
+        "{ran:?}"
+    );
     assert_eq!(station.entries().len(), 1);
 }
 

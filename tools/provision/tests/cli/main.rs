@@ -12,6 +12,7 @@ mod impostors;
 mod key_files;
 mod keys;
 mod kit;
+mod ledger;
 mod lint;
 mod many_ports;
 mod ocsp;

@@ -1,0 +1,141 @@
+//! What is asked of a ledger's tables, in words that every database here knows.
+
+pub(crate) const LAST_LINK: &str = "SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1";
+
+pub(crate) const ADD_LINK: &str =
+    "INSERT INTO chain (seq, table_name, row_id, hash) VALUES (?1, ?2, ?3, ?4)";
+
+/// Links after a number, so many.
+pub(crate) const LINKS: &str = "
+    SELECT seq, table_name, row_id, hash FROM chain WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+pub(crate) const LAST_HEAD_TIME: &str = "SELECT at_s FROM head ORDER BY seq DESC LIMIT 1";
+
+pub(crate) const LAST_HEAD: &str = "
+    SELECT head.seq, chain.hash, head.at_s, head.signature, station.public_key
+    FROM head JOIN chain ON chain.seq = head.seq JOIN station ON station.id = head.station
+    ORDER BY head.seq DESC LIMIT 1";
+
+/// Heads of some links, and who signed them.
+pub(crate) const HEADS: &str = "
+    SELECT head.seq, head.at_s, head.signature, head.station FROM head
+    WHERE head.seq BETWEEN ?1 AND ?2 ORDER BY head.seq";
+
+pub(crate) const COUNT_HEADS: &str = "SELECT count(*), max(seq) FROM head";
+
+pub(crate) const STATION: &str = "SELECT id FROM station WHERE public_key = ?1";
+
+pub(crate) const STATIONS: &str = "SELECT id, public_key, added_at_s FROM station ORDER BY id";
+
+pub(crate) const ADD_HEAD: &str =
+    "INSERT INTO head (seq, station, at_s, signature) VALUES (?1, ?2, ?3, ?4)";
+
+pub(crate) const LEAVES_OF_LOT: &str = "
+    SELECT entry.leaf, entry.device FROM lot_member JOIN entry ON entry.id = lot_member.entry
+    WHERE lot_member.lot = ?1 ORDER BY entry.id";
+
+pub(crate) const CERTIFICATE: &str = "
+    SELECT der FROM certificate WHERE issuer_key_id = ?1 AND cert_serial = ?2";
+
+pub(crate) const CERTIFICATES: &str = "
+    SELECT issuer_key_id, cert_serial, name, profile, der, not_after_s, issued_at_s
+    FROM certificate ORDER BY id";
+
+/// Every certificate on record with that serial number, a device's or not.
+pub(crate) const BY_SERIAL: &str = "
+    SELECT leaf, device FROM entry WHERE cert_serial = ?1
+    UNION ALL
+    SELECT der, name FROM certificate WHERE cert_serial = ?1";
+
+/// The one it has, not those before.
+pub(crate) const LEAF_OF_DEVICE: &str = "
+    SELECT leaf, device FROM entry WHERE device = ?1 ORDER BY generation DESC LIMIT 1";
+
+pub(crate) const REVOCATION: &str = "
+    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
+    WHERE issuer_key_id = ?1 AND cert_serial = ?2";
+
+/// All of a CA. What looks needless keeps the database from the index: it would sort a million rows
+/// instead of reading them in order.
+pub(crate) const REVOCATIONS: &str = "
+    SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
+    WHERE coalesce(issuer_key_id, ?1) = ?1 ORDER BY id";
+
+pub(crate) const COUNT_REVOCATIONS: &str =
+    "SELECT count(*) FROM revocation WHERE issuer_key_id = ?1";
+
+pub(crate) const LATEST_CRL: &str = "
+    SELECT number, this_update_s, next_update_s, revocations FROM crl
+    WHERE issuer_key_id = ?1 ORDER BY number DESC LIMIT 1";
+
+/// An entry with its first and its latest proof.
+macro_rules! concat_entry {
+    ($which:literal) => {
+        concat!(
+            "SELECT entry.id, entry.device, entry.public_key, entry.cert_serial,
+                    entry.leaf_sha256, entry.not_after_s, entry.issued_at_s,
+                    (SELECT proven_at_s FROM proof
+                     WHERE proof.entry = entry.id ORDER BY proof.id LIMIT 1),
+                    (SELECT delivery_sha256 FROM proof
+                     WHERE proof.entry = entry.id ORDER BY proof.id DESC LIMIT 1),
+                    entry.generation
+             FROM entry ",
+            $which
+        )
+    };
+}
+
+/// The one it has, not those before.
+pub(crate) const ENTRY_BY_DEVICE: &str =
+    concat_entry!("WHERE entry.device = ?1 ORDER BY entry.generation DESC LIMIT 1");
+pub(crate) const ENTRY_BY_KEY: &str = concat_entry!("WHERE entry.public_key = ?1");
+pub(crate) const ENTRY_BY_SERIAL: &str = concat_entry!("WHERE entry.cert_serial = ?1");
+pub(crate) const ENTRIES: &str = concat_entry!("ORDER BY entry.id");
+
+/// Leaf, issuers and anchor of an entry.
+pub(crate) const CHAIN: &str = "
+    SELECT entry.leaf, upper_chain.issuers, upper_chain.anchor
+    FROM entry JOIN upper_chain ON upper_chain.id = entry.upper_chain
+    WHERE entry.id = ?1";
+
+pub(crate) const FIND_UPPER_CHAIN: &str =
+    "SELECT id FROM upper_chain WHERE issuers = ?1 AND anchor = ?2";
+
+pub(crate) const LATEST_PROOF: &str = "
+    SELECT delivery_sha256, proven_at_s FROM proof WHERE entry = ?1 ORDER BY id DESC LIMIT 1";
+
+/// Terms of a lot, how many places are taken, and when it was closed.
+macro_rules! concat_lot {
+    ($which:literal) => {
+        concat!(
+            "SELECT lot.name, lot.quota, lot.profile, lot.not_after_s, lot.created_at_s,
+                    coalesce((SELECT max(place) FROM lot_member WHERE lot_member.lot = lot.name), 0),
+                    (SELECT closed_at_s FROM lot_closed WHERE lot_closed.lot = lot.name)
+             FROM lot ",
+            $which
+        )
+    };
+}
+
+pub(crate) const LOT: &str = concat_lot!("WHERE lot.name = ?1");
+pub(crate) const LOTS: &str = concat_lot!("ORDER BY lot.id");
+pub(crate) const ANY_LOT: &str = "SELECT id FROM lot LIMIT 1";
+
+pub(crate) const LAST_PLACE: &str = "SELECT coalesce(max(place), 0) FROM lot_member WHERE lot = ?1";
+
+/// The lot in which a certificate was made.
+pub(crate) const LOT_OF_ENTRY: &str = "SELECT lot FROM lot_member WHERE entry = ?1";
+
+/// Lots that are names alone.
+pub(crate) const LOTS_WITHOUT_TERMS: &str = "
+    SELECT lot, max(place) FROM lot_member
+    WHERE NOT EXISTS (SELECT 1 FROM lot WHERE lot.name = lot_member.lot)
+    GROUP BY lot ORDER BY lot";
+
+/// Devices that have proven what they store, with the certificate they have now.
+pub(crate) const COUNT_ENROLLED_OF_LOT: &str = "
+    SELECT count(*) FROM lot_member JOIN entry ON entry.id = lot_member.entry
+    WHERE lot_member.lot = ?1
+        AND EXISTS (SELECT 1 FROM proof WHERE proof.entry = entry.id)
+        AND NOT EXISTS (SELECT 1 FROM entry AS later
+                        WHERE later.device = entry.device AND later.generation > entry.generation)";

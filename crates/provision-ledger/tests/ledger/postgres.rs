@@ -1,0 +1,181 @@
+//! What only a server can do: go away, be somebody else, be somebody else's.
+
+use core::time::Duration;
+
+use ::postgres::{Client, NoTls};
+use provision_ledger::{
+    AuditError, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError, SqlLedger,
+    StorageFault, Tampering,
+};
+use provision_testkit::servers::Postgres;
+
+use crate::backend::{Backend as _, Server, station_key};
+use crate::support::{Ca, Key, NOW_S, serial};
+
+fn url(text: &str) -> PostgresUrl {
+    text.parse().unwrap()
+}
+
+fn connect(text: &str) -> Result<SqlLedger, OpenError> {
+    SqlLedger::connect(&url(text), &station_key())
+}
+
+fn fault(error: &OpenError) -> String {
+    error.to_string()
+}
+
+#[test]
+fn a_server_that_goes_away_is_named_and_found_again() {
+    let mut server = Server::start();
+    let (mut ca, mut ledger) = (Ca::new(), server.open());
+    ledger.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    server.0.crash();
+    let chain = ca.certify("d2", &Key::new());
+    let gone = ledger.record_issued(&chain, NOW_S).unwrap_err();
+    assert!(
+        matches!(&gone, RecordIssuedError::Storage(error)
+            if matches!(error.fault, StorageFault::Unreachable { .. })),
+        "{gone:?}"
+    );
+    assert!(gone.to_string().contains("the database cannot be reached"), "{gone}");
+    assert!(connect(&server.address()).is_err());
+
+    server.0.go_on().unwrap();
+    ledger.record_issued(&chain, NOW_S).unwrap();
+    assert_eq!(ledger.entries().unwrap().len(), 2, "what was acknowledged is there");
+    // Cut off behind the ledger's back: the next call makes a connection of its own accord.
+    let mut other = Client::connect(&server.address(), NoTls).unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'provision'";
+    other.execute(cut, &[]).unwrap();
+    ledger.record_issued(&ca.certify("d3", &Key::new()), NOW_S).unwrap();
+    ledger.audit(&Expected::default()).unwrap();
+}
+
+#[test]
+fn a_ledger_is_made_once_and_never_by_mistake() {
+    let server = Postgres::start().unwrap();
+    let none = connect(&server.url()).unwrap_err();
+    assert!(matches!(none, OpenError::NotFound { .. }), "{none:?}");
+    drop(SqlLedger::create_in(&url(&server.url()), &station_key()).unwrap());
+    let again = SqlLedger::create_in(&url(&server.url()), &station_key()).unwrap_err();
+    assert!(matches!(again, OpenError::AlreadyExists { .. }), "{again:?}");
+    let mut raw = Client::connect(&server.url(), NoTls).unwrap();
+    raw.batch_execute("UPDATE ledger_version SET version = 5").unwrap();
+    let newer = connect(&server.url()).unwrap_err();
+    assert!(matches!(newer, OpenError::NewerSchema { found: 5, known: 4, .. }), "{newer:?}");
+}
+
+/// The server is asked who it is, and asks back.
+#[test]
+fn tls_is_mutual() {
+    let server = Server::start();
+    let good = server.0.tls_url();
+    connect(&good).unwrap().record_issued(&Ca::new().certify("d1", &Key::new()), NOW_S).unwrap();
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    let ledger = connect(&good).unwrap();
+    let tls = "SELECT version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE ssl AND application_name = 'provision'";
+    assert_eq!(raw.query_one(tls, &[]).unwrap().get::<_, String>(0), "TLSv1.3");
+    drop(ledger);
+
+    let dir = server.0.path();
+    let other =
+        provision_testkit::pki::Certified::self_signed(provision_testkit::pki::root("Other"));
+    std::fs::write(dir.join("other.crt"), other.pem()).unwrap();
+    let impostor = connect(&good.replace("root.crt", "other.crt")).unwrap_err();
+    assert!(fault(&impostor).contains("invalid peer certificate"), "{impostor}");
+    let wrong_name = connect(&good.replace("@localhost", "@db.example")).unwrap_err();
+    assert!(fault(&wrong_name).contains("not valid for name"), "{wrong_name}");
+    let no_certificate = connect(good.split("&sslcert").next().unwrap()).unwrap_err();
+    assert!(fault(&no_certificate).contains("certificate"), "{no_certificate}");
+    let no_tls = good.split("&sslroot").next().unwrap().to_owned() + "&sslmode=disable";
+    let no_tls = connect(&no_tls).unwrap_err();
+    assert!(fault(&no_tls).contains("no encryption"), "{no_tls}");
+    let no_file = connect(&good.replace("client.crt", "none.crt")).unwrap_err();
+    assert!(fault(&no_file).contains("none.crt"), "{no_file}");
+}
+
+/// Even whoever owns the database cannot change it unseen.
+#[test]
+fn what_an_administrator_does_is_found() {
+    let server = Server::start();
+    let (mut ca, mut ledger) = (Ca::new(), server.open());
+    for device in ["d1", "d2", "d3"] {
+        ledger.record_issued(&ca.certify(device, &Key::new()), NOW_S).unwrap();
+    }
+    let head = ledger.signed_head().unwrap();
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    let refused = raw.batch_execute("UPDATE entry SET device = 'd9' WHERE id = 2").unwrap_err();
+    let said = refused.as_db_error().unwrap().message().to_owned();
+    assert_eq!(said, "what is on record in entry cannot be changed or removed");
+    raw.batch_execute("TRUNCATE entry CASCADE").unwrap_err();
+
+    raw.batch_execute("SET session_replication_role = replica").unwrap();
+    for (change, undo, named) in [
+        (
+            "UPDATE entry SET device = 'd9' WHERE id = 2",
+            "UPDATE entry SET device = 'd2' WHERE id = 2",
+            "entry 2 (d9)",
+        ),
+        (
+            "UPDATE head SET at_s = at_s - 1 WHERE seq = 3",
+            "UPDATE head SET at_s = at_s + 1 WHERE seq = 3",
+            "the signature at link 3",
+        ),
+        (
+            "DELETE FROM head WHERE seq = 5; DELETE FROM chain WHERE seq = 5;
+             DELETE FROM entry WHERE id = 3",
+            "",
+            "put back to an earlier state",
+        ),
+    ] {
+        raw.batch_execute(change).unwrap();
+        let expected = Expected { head: head.clone(), stations: Vec::new() };
+        match ledger.audit(&expected) {
+            Err(AuditError::Tampered(tampering)) => {
+                assert!(tampering.to_string().contains(named), "{tampering}");
+                assert_ne!(tampering, Tampering::HeadForged);
+            }
+            other => panic!("{change}: {other:?}"),
+        }
+        raw.batch_execute(undo).unwrap();
+    }
+}
+
+/// A station needs to read and to add. More it need not be given.
+#[test]
+fn a_role_that_may_read_and_add_is_enough() {
+    let server = Server::start();
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    raw.batch_execute(
+        "CREATE ROLE line LOGIN; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO line;
+         CREATE ROLE auditor LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO auditor;",
+    )
+    .unwrap();
+    let as_role = |role: &str| connect(&server.address().replace("postgres@", &format!("{role}@")));
+    let (mut ca, mut line) = (Ca::new(), as_role("line").unwrap());
+    line.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    let mut auditor = as_role("auditor").unwrap();
+    auditor.audit(&Expected::default()).unwrap();
+    let refused = auditor.record_issued(&ca.certify("d2", &Key::new()), NOW_S).unwrap_err();
+    assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
+}
+
+#[test]
+fn one_who_holds_the_ledger_too_long_is_named() {
+    let server = Server::start();
+    let (mut ca, mut ledger) = (Ca::new(), server.open());
+    ledger.set_patience(Duration::from_millis(50)).unwrap();
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    raw.batch_execute(
+        "BEGIN; SELECT pg_advisory_xact_lock(1347571542, hashtext(current_schema()))",
+    )
+    .unwrap();
+    let chain = ca.certify("d1", &Key::new());
+    let locked = ledger.record_issued(&chain, NOW_S).unwrap_err();
+    assert!(locked.to_string().contains("it is locked by another program"), "{locked}");
+    assert_eq!(ledger.find(&serial("d1")).unwrap(), None, "reading goes on");
+    raw.batch_execute("ROLLBACK").unwrap();
+    ledger.record_issued(&chain, NOW_S).unwrap();
+}
