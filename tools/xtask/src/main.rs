@@ -7,6 +7,7 @@
 //! | `boards` | builds the firmware for the real boards and measures the images |
 //! | `bench` | measures, and holds what is counted exactly against a budget |
 //! | `firmware` | builds the example firmware and prints where it is |
+//! | `flash` | cuts the power of a device's flash inside of each write and erase |
 //! | `fuzz` | looks for inputs that break something |
 //! | `hack` | checks the device's crates with each combination of features, on each kind of processor |
 //! | `simulate` | enrolls devices by the million in factories where everything goes wrong, and checks the promises |
@@ -21,6 +22,7 @@ mod boards;
 mod ci;
 mod demo;
 mod firmware;
+mod flash;
 mod fuzz;
 mod hack;
 mod needs;
@@ -81,6 +83,12 @@ enum Verb {
         #[arg(long, value_enum)]
         toolchain: Option<Way>,
     },
+    /// Cuts the power of a device inside of each write and erase of whole enrollments.
+    Flash {
+        /// With every program unit and every page size that is promised: half a minute.
+        #[arg(long)]
+        long: bool,
+    },
     /// Looks for inputs that break something: one libFuzzer campaign for each target.
     Fuzz {
         /// How long, for each target.
@@ -120,6 +128,7 @@ fn main() -> ExitCode {
         Verb::Fuzz { seconds, target, jobs, json } => {
             fuzz::run(&fuzz::Options { seconds, target, jobs, json })
         }
+        Verb::Flash { long } => flash::run(long),
         Verb::Hack => hack::run(),
         Verb::Simulate(options) => simulate::run(&options),
         Verb::Sizes { json } => sizes::run(json),
