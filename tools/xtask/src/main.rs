@@ -92,7 +92,7 @@ enum Verb {
     /// Looks for inputs that break something: one libFuzzer campaign for each target.
     Fuzz {
         /// How long, for each target.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
         /// This target alone.
         #[arg(long)]
@@ -100,6 +100,9 @@ enum Verb {
         /// How many targets at once.
         #[arg(long, default_value_t = 1)]
         jobs: usize,
+        /// Puts into each target the fault it has for that, which must be found.
+        #[arg(long)]
+        planted: bool,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -125,10 +128,10 @@ fn main() -> ExitCode {
             real_boards::run(board, real_boards::Options { json, lint })
         }
         Verb::Firmware { board, toolchain } => firmware::run(board, toolchain),
-        Verb::Fuzz { seconds, target, jobs, json } => {
-            fuzz::run(&fuzz::Options { seconds, target, jobs, json })
-        }
         Verb::Flash { long } => flash::run(long),
+        Verb::Fuzz { seconds, target, jobs, planted, json } => {
+            fuzz::run(&fuzz::Options { seconds, target, jobs, planted, json })
+        }
         Verb::Hack => hack::run(),
         Verb::Simulate(options) => simulate::run(&options),
         Verb::Sizes { json } => sizes::run(json),
