@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::csr_and_chain(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::CSR_AND_CHAIN.fuzz(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::record_filter(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::RECORD_FILTER.fuzz(data));

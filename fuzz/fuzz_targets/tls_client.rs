@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::tls_client(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| provision_fuzz_targets::TLS_CLIENT.fuzz(data));

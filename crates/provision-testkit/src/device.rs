@@ -43,7 +43,7 @@ pub struct SimulatedDevice<C: Crypto = Real> {
     unchecked: bool,
     found: Found,
     /// What it said since [`take_said`](Self::take_said).
-    said: Vec<Overheard>,
+    said: Vec<Overheard<'static>>,
     /// Times it was switched on again.
     pub reboots: u32,
 }
@@ -216,7 +216,7 @@ impl<C: Crypto> SimulatedDevice<C> {
                         }
                     }
                     if matches!(answer.kind(), kind::CSR | kind::CHUNK | kind::PROOF) {
-                        self.said.push(answer);
+                        self.said.push(answer.into_owned());
                     }
                 }
             }
@@ -226,7 +226,7 @@ impl<C: Crypto> SimulatedDevice<C> {
     }
 
     /// The CSRs and proofs it answered with since this was last asked.
-    pub fn take_said(&mut self) -> Vec<Overheard> {
+    pub fn take_said(&mut self) -> Vec<Overheard<'static>> {
         core::mem::take(&mut self.said)
     }
 
@@ -387,7 +387,7 @@ impl<C: Crypto> Ram<C> {
 
 impl Acknowledged {
     /// Whether this answer promised anything.
-    fn take(&mut self, answer: &Overheard) -> bool {
+    fn take(&mut self, answer: &Overheard<'_>) -> bool {
         if !matches!(answer.kind(), kind::KEY | kind::COMMITTED | kind::SEALED) {
             return false;
         }

@@ -1,5 +1,7 @@
 //! A serial line on which things go wrong.
 
+use std::borrow::Cow;
+
 use crate::random::Random;
 
 /// How often what goes wrong: once in so many writes; 0 is never.
@@ -46,31 +48,31 @@ impl FaultyLine {
     }
 
     /// What arrives of `bytes`.
-    pub fn carry(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut arrived = bytes.to_vec();
+    pub fn carry<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut arrived = Cow::Borrowed(bytes);
         let faults = self.faults;
         let random = &mut self.random;
         let strikes = |random: &mut Random, times: u64| times > 0 && random.once_in(times);
         if strikes(random, faults.lose) {
             let (from, to) = range(random, arrived.len());
-            arrived.drain(from..to);
+            arrived.to_mut().drain(from..to);
         }
         if strikes(random, faults.repeat) {
             let (from, to) = range(random, arrived.len());
             let again = arrived[from..to].to_vec();
-            arrived.splice(to..to, again);
+            arrived.to_mut().splice(to..to, again);
         }
         if strikes(random, faults.corrupt) && !arrived.is_empty() {
             let at = random.below(arrived.len() as u64) as usize;
-            arrived[at] ^= 1 << random.below(8);
+            arrived.to_mut()[at] ^= 1 << random.below(8);
         }
         if strikes(random, faults.log_text) {
             let text = LOG_TEXT[random.below(LOG_TEXT.len() as u64) as usize];
             // Mostly between frames, now and then inside one.
             let at = if random.once_in(4) { random.below(arrived.len() as u64 + 1) } else { 0 };
-            arrived.splice(at as usize..at as usize, text.iter().copied());
+            arrived.to_mut().splice(at as usize..at as usize, text.iter().copied());
         }
-        self.hits += u64::from(arrived != bytes);
+        self.hits += u64::from(matches!(&arrived, Cow::Owned(arrived) if arrived != bytes));
         arrived
     }
 }
@@ -95,7 +97,7 @@ mod tests {
         let mut good = FaultyLine::new(LineFaults::NONE, 1);
         let mut bad = FaultyLine::new(LineFaults::BAD, 1);
         for _ in 0..1000 {
-            assert_eq!(good.carry(&message), message);
+            assert_eq!(*good.carry(&message), message);
             bad.carry(&message);
         }
         assert_eq!(good.hits, 0);

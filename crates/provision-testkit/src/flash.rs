@@ -39,11 +39,7 @@ use embedded_storage::nor_flash::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct PowerCutFlash<const WRITE: usize, const ERASE: usize> {
-    bytes: Vec<u8>,
-    /// Per byte, the bits that did not settle.
-    unsettled: Vec<u8>,
-    /// Per program unit, whether an erase was completed since it was last touched.
-    erased: Vec<bool>,
+    content: Content,
     powered: bool,
     cut: Option<Cut>,
     random: Random,
@@ -52,16 +48,32 @@ pub struct PowerCutFlash<const WRITE: usize, const ERASE: usize> {
     journal: Vec<Operation>,
 }
 
+/// What is in a flash: all that decides how it reads, and what may be done to it, while it has power.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    bytes: Vec<u8>,
+    /// Per byte, the bits that did not settle.
+    unsettled: Vec<u8>,
+    /// Whether there may be any.
+    is_unsettled: bool,
+    /// Per program unit, whether an erase was completed since it was last touched.
+    erased: Vec<bool>,
+}
+
 impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     /// Erased flash of so many pages.
     #[must_use]
     pub fn new(pages: usize) -> Self {
         const { assert!(WRITE > 0 && ERASE.is_multiple_of(WRITE)) }
         let len = pages * ERASE;
-        Self {
+        let content = Content {
             bytes: vec![0xff; len],
             unsettled: vec![0; len],
+            is_unsettled: false,
             erased: vec![true; len / WRITE],
+        };
+        Self {
+            content,
             powered: true,
             cut: None,
             random: Random(0),
@@ -80,8 +92,8 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     pub fn with_content(content: &[u8]) -> Self {
         assert!(content.len().is_multiple_of(ERASE), "whole pages of {ERASE} bytes");
         let mut flash = Self::new(content.len() / ERASE);
-        flash.bytes.copy_from_slice(content);
-        flash.erased.fill(false);
+        flash.content.bytes.copy_from_slice(content);
+        flash.content.erased.fill(false);
         flash
     }
 
@@ -101,11 +113,32 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     /// Power is back. Bits that did not settle may read differently now.
     pub fn power_on(&mut self) {
         self.powered = true;
-        for (byte, unsettled) in self.bytes.iter_mut().zip(&self.unsettled) {
+        let Content { bytes, unsettled, is_unsettled, .. } = &mut self.content;
+        if !*is_unsettled {
+            return;
+        }
+        for (byte, unsettled) in bytes.iter_mut().zip(unsettled) {
             if *unsettled != 0 {
-                *byte ^= self.random.byte() & unsettled;
+                *byte ^= self.random.byte() & *unsettled;
             }
         }
+    }
+
+    /// Power is back, to be lost in this operation, of which so many units or pages are done: as
+    /// with a [`Moment::Torn`]. For who knows what comes next, and wants it to go wrong in many ways.
+    ///
+    /// # Errors
+    ///
+    /// [`FlashFault::PowerCut`] always, or why the operation would not have been begun.
+    pub fn interrupt(
+        &mut self,
+        operation: &Operation,
+        at: usize,
+        how: Torn,
+    ) -> Result<(), FlashFault> {
+        self.power_on();
+        self.cut_at(Cut { operation: self.operations, moment: Moment::Torn { at, how } });
+        self.apply(operation)
     }
 
     /// Whether power is on.
@@ -149,7 +182,13 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     /// The whole content as it reads now.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.content.bytes
+    }
+
+    /// The content, and how well it holds.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// Lets bits rot: flips those of `mask` at `offset`.
@@ -158,7 +197,7 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
     ///
     /// If `offset` is outside.
     pub fn flip(&mut self, offset: usize, mask: u8) {
-        self.bytes[offset] ^= mask;
+        self.content.bytes[offset] ^= mask;
     }
 
     /// Whether the operation about to be done goes through, not at all, or halfway.
@@ -195,8 +234,9 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
 
     /// Interrupts what would have made these bytes `target`.
     fn leave_unsettled(&mut self, offset: usize, target: &[u8], kind: Torn) {
+        self.content.is_unsettled = true;
         for (at, target) in (offset..).zip(target) {
-            let old = self.bytes[at];
+            let old = self.content.bytes[at];
             let (value, unsettled) = match kind {
                 Torn::Untouched => (old, 0),
                 Torn::LooksUndone => (old, old ^ target),
@@ -207,8 +247,8 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
                 }
                 Torn::Anything => (self.random.byte(), 0xff),
             };
-            self.bytes[at] = value;
-            self.unsettled[at] |= unsettled;
+            self.content.bytes[at] = value;
+            self.content.unsettled[at] |= unsettled;
         }
         if kind != Torn::Untouched {
             self.mark(offset..offset + target.len(), false);
@@ -217,16 +257,19 @@ impl<const WRITE: usize, const ERASE: usize> PowerCutFlash<WRITE, ERASE> {
 
     fn settle(&mut self, offset: usize, target: &[u8]) {
         let range = offset..offset + target.len();
-        self.bytes[range.clone()].copy_from_slice(target);
-        self.unsettled[range].fill(0);
+        self.content.bytes[range.clone()].copy_from_slice(target);
+        if self.content.is_unsettled {
+            self.content.unsettled[range].fill(0);
+        }
     }
 
     fn mark(&mut self, range: Range<usize>, erased: bool) {
-        self.erased[range.start / WRITE..range.end / WRITE].fill(erased);
+        self.content.erased[range.start / WRITE..range.end / WRITE].fill(erased);
     }
 
+    #[inline]
     fn check(&self, offset: usize, len: usize, align: usize) -> Result<(), FlashFault> {
-        if offset.checked_add(len).is_none_or(|end| end > self.bytes.len()) {
+        if offset.checked_add(len).is_none_or(|end| end > self.content.bytes.len()) {
             return Err(FlashFault::OutOfBounds { offset, len });
         }
         if !offset.is_multiple_of(align) || !len.is_multiple_of(align) {
@@ -243,16 +286,17 @@ impl<const WRITE: usize, const ERASE: usize> ErrorType for PowerCutFlash<WRITE, 
 impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for PowerCutFlash<WRITE, ERASE> {
     const READ_SIZE: usize = 1;
 
+    #[inline]
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashFault> {
         self.end()?;
         let offset = offset as usize;
         self.check(offset, bytes.len(), Self::READ_SIZE)?;
-        bytes.copy_from_slice(&self.bytes[offset..offset + bytes.len()]);
+        bytes.copy_from_slice(&self.content.bytes[offset..offset + bytes.len()]);
         Ok(())
     }
 
     fn capacity(&self) -> usize {
-        self.bytes.len()
+        self.content.bytes.len()
     }
 }
 
@@ -309,7 +353,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for PowerCutFlash<WRITE, E
         let start = offset as usize;
         self.check(start, bytes.len(), WRITE)?;
         let units = start / WRITE..(start + bytes.len()) / WRITE;
-        if let Some(unit) = units.clone().find(|unit| !self.erased[*unit]) {
+        if let Some(unit) = units.clone().find(|unit| !self.content.erased[*unit]) {
             return Err(FlashFault::NotErased { offset: unit * WRITE });
         }
 

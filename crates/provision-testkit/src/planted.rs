@@ -32,6 +32,11 @@ pub enum Bug {
     StationTakesAnySignature,
     /// The station issues without looking in the ledger, as after a restart that forgot it.
     StationIgnoresLedger,
+    /// The station locks a device while it works on it; if it dies, the lock stays.
+    StationLeavesLock,
+    /// The station notes that a proof is recorded, and has it recorded then; after a death it
+    /// believes its notes.
+    StationBelievesNotes,
     /// The station sends the leaf first and records it afterwards.
     LeafLeavesFirst,
     /// The ledger answers before an entry is on the disk.
@@ -46,7 +51,7 @@ pub enum Bug {
 
 impl Bug {
     /// All there are.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::AnswersBeforeWriting,
         Self::NewKeyOnRepeat,
         Self::StoresBeforeChecking,
@@ -56,6 +61,8 @@ impl Bug {
         Self::StationRepeatsChallenges,
         Self::StationTakesAnySignature,
         Self::StationIgnoresLedger,
+        Self::StationLeavesLock,
+        Self::StationBelievesNotes,
         Self::LeafLeavesFirst,
         Self::LedgerAnswersBeforeWriting,
         Self::LedgerTakesKeyTwice,
@@ -77,6 +84,8 @@ impl Bug {
             Self::StationRepeatsChallenges => "station-repeats-challenges",
             Self::StationTakesAnySignature => "station-takes-any-signature",
             Self::StationIgnoresLedger => "station-ignores-ledger",
+            Self::StationLeavesLock => "station-leaves-lock",
+            Self::StationBelievesNotes => "station-believes-notes",
             Self::LeafLeavesFirst => "leaf-leaves-first",
             Self::LedgerAnswersBeforeWriting => "ledger-answers-before-writing",
             Self::LedgerTakesKeyTwice => "ledger-takes-key-twice",
@@ -95,7 +104,7 @@ impl Bug {
     #[cfg(feature = "factory")]
     #[must_use]
     pub const fn breaks(self) -> &'static [Promise] {
-        use Promise::{D2, D3, D4, L1, L2, L3, L4, L5};
+        use Promise::{D2, D3, D4, L1, L2, L3, L4, L5, L7};
         match self {
             Self::None => &[],
             Self::AnswersBeforeWriting
@@ -107,6 +116,7 @@ impl Bug {
             Self::StationRepeatsChallenges => &[L4, L5],
             Self::StationTakesAnySignature => &[L5],
             Self::StationIgnoresLedger => &[L2],
+            Self::StationLeavesLock | Self::StationBelievesNotes => &[L7],
             Self::LeafLeavesFirst
             | Self::LedgerAnswersBeforeWriting
             | Self::IssuerRepeatsSerials => &[L1],

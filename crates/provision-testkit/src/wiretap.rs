@@ -1,18 +1,20 @@
 //! Frames read off a line by somebody who only listens.
 
+use std::borrow::Cow;
+
 use provision_wire::{Header, Kind};
 
 /// A frame as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overheard {
+pub struct Overheard<'a> {
     /// What stands before the payload.
     pub header: Header,
     /// The first bytes of the payload, as many as there are. They tell what message it is.
     beginning: [u8; BEGINNING_LEN],
-    encoded: Vec<u8>,
+    encoded: Cow<'a, [u8]>,
 }
 
-impl Overheard {
+impl Overheard<'_> {
     /// Number of the message's kind, as in docs/protocol.md: the second byte of its CBOR.
     #[must_use]
     pub const fn kind(&self) -> u8 {
@@ -22,25 +24,49 @@ impl Overheard {
     /// The message, undecoded.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
-        let mut decoded = self.encoded.clone();
+        let mut decoded = self.encoded.to_vec();
         let len = cobs::decode_in_place(&mut decoded).unwrap_or_default();
         decoded.truncate(len.saturating_sub(CRC_LEN));
         decoded.drain(..HEADER_LEN.min(decoded.len()));
         decoded
     }
+
+    /// The same, to be remembered.
+    #[must_use]
+    pub fn into_owned(self) -> Overheard<'static> {
+        let Self { header, beginning, encoded } = self;
+        Overheard { header, beginning, encoded: Cow::Owned(encoded.into_owned()) }
+    }
 }
 
 /// The frames in what one end has just sent, before any line has touched it. The CRC is not looked
 /// at: nothing has happened to it yet.
-pub fn overhear(sent: &[u8]) -> impl Iterator<Item = Overheard> {
-    sent.split(|byte| *byte == 0).filter_map(|encoded| {
+pub fn overhear(sent: &[u8]) -> impl Iterator<Item = Overheard<'_>> {
+    pieces(sent).filter_map(|encoded| {
         let [_, kind, s0, s1, s2, s3, q0, q1, beginning @ ..] = decoded_beginning(encoded)?;
         let header = Header {
             kind: if kind == 0 { Kind::Ask } else { Kind::Answer },
             session: u32::from_le_bytes([s0, s1, s2, s3]),
             sequence: u16::from_le_bytes([q0, q1]),
         };
-        Some(Overheard { header, beginning, encoded: encoded.to_vec() })
+        Some(Overheard { header, beginning, encoded: Cow::Borrowed(encoded) })
+    })
+}
+
+/// What stands between zeros. Zeros are looked for many bytes at once.
+fn pieces(sent: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = sent;
+    core::iter::from_fn(move || {
+        let is_zero = |byte: &u8| *byte == 0;
+        rest = &rest[rest.iter().position(|byte| *byte != 0)?..];
+        let whole = rest.as_chunks::<32>().0.iter();
+        let without =
+            whole.take_while(|chunk| !chunk.iter().fold(false, |any, b| any | is_zero(b)));
+        let start = 32 * without.count();
+        let end = rest[start..].iter().position(is_zero).map_or(rest.len(), |at| start + at);
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some(piece)
     })
 }
 

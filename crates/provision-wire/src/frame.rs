@@ -12,6 +12,8 @@ use crate::cbor::{DoesNotFit, Encodable, Encoder, Sink};
 
 mod cobs;
 mod crc32;
+#[cfg(feature = "crc-table")]
+mod whole;
 
 use crc32::Crc32;
 
@@ -82,14 +84,22 @@ pub fn encode_frame(
     out: &mut [u8],
 ) -> Result<usize, DoesNotFit> {
     *out.first_mut().ok_or(DoesNotFit)? = 0;
-    let mut writer = FrameWriter { cobs: cobs::Encoder::new(out, 1), crc: Crc32::new() };
     let kind = match header.kind {
         Kind::Ask => 0,
         Kind::Answer => 1,
     };
     let [s0, s1, s2, s3] = header.session.to_le_bytes();
     let [q0, q1] = header.sequence.to_le_bytes();
-    writer.put(&[FRAME_VERSION, kind, s0, s1, s2, s3, q0, q1]);
+    let header = [FRAME_VERSION, kind, s0, s1, s2, s3, q0, q1];
+    #[cfg(feature = "crc-table")]
+    {
+        let mut raw = whole::Raw::new();
+        if raw.write(header, message).is_some() {
+            return raw.encode(out);
+        }
+    }
+    let mut writer = FrameWriter { cobs: cobs::Encoder::new(out, 1), crc: Crc32::new() };
+    writer.put(&header);
     let mut encoder = Encoder::new(writer);
     message.encode_to(&mut encoder);
     let FrameWriter { mut cobs, crc } = encoder.into_sink();
@@ -186,7 +196,7 @@ impl<const N: usize> Deframer<N> {
             (self.len, self.overrun, self.done) = (0, false, false);
         }
         loop {
-            let run = bytes.iter().position(|byte| *byte == 0);
+            let run = cobs::first_zero(bytes);
             let (taken, rest) = bytes.split_at(run.unwrap_or(bytes.len()));
             let end = self.len.saturating_add(taken.len());
             match self.buffer.get_mut(self.len..end) {

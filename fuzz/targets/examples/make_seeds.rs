@@ -81,6 +81,7 @@ fn frames() -> io::Result<()> {
     write("frames", "quiet", &seed(&[], b"a piece"))?;
     write("frames", "boot_log", &seed(b"\r\nboot: rom 1.2\r\nok\r\n", &[0; 300]))?;
     write("frames", "no_zero_for_long", &seed(&[], &[0x55; 500]))?;
+    write("frames", "noise_too_long", &seed(&[0x55; 700], b"after more than any frame"))?;
     for (name, ask) in [("key", Ask::Key), ("csr", Ask::Csr { challenge: [7; 32] })] {
         let mut frame = [0; 100];
         let header = Header { kind: Kind::Ask, session: 1, sequence: 1 };
@@ -109,6 +110,7 @@ fn messages(crypto: &Crypto) -> io::Result<()> {
     ] {
         write("messages", &format!("ask_{name}"), &encoded(&ask))?;
     }
+    write("messages", "ask_key_and_more", &[&encoded(&Ask::Key)[..], &[0]].concat())?;
     let hello = Hello {
         version: 1,
         device: DeviceSerial::new("fuzzed").expect("a serial"),

@@ -18,7 +18,7 @@ use crate::toy::BelievesAll;
 /// # Panics
 ///
 /// If what was read is not there, or is not written as it was.
-pub fn csr_and_chain(data: &[u8]) {
+pub(crate) fn csr_and_chain<const PLANTED: bool>(data: &[u8]) {
     let mut input = Input::new(data);
     let what = input.byte().unwrap_or_default();
     let now = UnixSeconds(u64::from(input.number().unwrap_or_default()) << 16);
@@ -29,7 +29,7 @@ pub fn csr_and_chain(data: &[u8]) {
     match what {
         0 => request(rest),
         1 => device_chain(rest, &parts, now),
-        2 => server(rest, &parts, now),
+        2 => server::<PLANTED>(rest, &parts, now),
         3 => {
             let _ = check_server_anchor(rest);
         }
@@ -43,7 +43,7 @@ pub fn csr_and_chain(data: &[u8]) {
                 signature(each);
             }
             device_chain(rest, &parts, now);
-            server(rest, &parts, now);
+            server::<PLANTED>(rest, &parts, now);
             stored_chain(rest, &parts);
         }
     }
@@ -77,12 +77,14 @@ fn device_chain(leaf: &[u8], parts: &[&[u8]], now: UnixSeconds) {
     }
 }
 
-fn server(leaf: &[u8], parts: &[&[u8]], now: UnixSeconds) {
+fn server<const PLANTED: bool>(leaf: &[u8], parts: &[&[u8]], now: UnixSeconds) {
     let Some((anchor, issuers)) = parts.split_last() else { return };
     for name in ["cloud.example", "10.0.2.100"] {
         let name = ServerName::parse(name).expect("a name");
         let checked = check_server::<BelievesAll>(leaf, issuers, &[anchor], &name, now);
-        let nobody = check_server::<BelievesAll>(leaf, issuers, &[], &name, now);
+        // With the fault, who trusts nobody trusts the last certificate that came.
+        let trusted: &[&[u8]] = if PLANTED { &[anchor] } else { &[] };
+        let nobody = check_server::<BelievesAll>(leaf, issuers, trusted, &name, now);
         assert!(nobody.is_err(), "trusted by nobody");
         if checked.is_ok() {
             assert!(issuers.len() <= ISSUERS_MAX);

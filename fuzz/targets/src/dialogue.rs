@@ -17,9 +17,9 @@ use crate::toy::sha256;
 /// # Panics
 ///
 /// If the device does what the model says it must not, or does not do what it must.
-pub fn dialogue(data: &[u8]) {
+pub(crate) fn dialogue<const PLANTED: bool>(data: &[u8]) {
     let mut input = Input::new(data);
-    let mut rig = Rig::new();
+    let mut rig = Rig::new(PLANTED);
     for _ in 0..OPERATIONS_MAX {
         if operation(&mut rig, &mut input).is_none() {
             break;

@@ -1,5 +1,6 @@
 //! Bytes on the line.
 
+use provision_wire::frame::Noise;
 use provision_wire::frame::frame_len_max;
 use provision_wire::{Ask, Deframer, Event, Frame, Header, Kind, encode_frame};
 
@@ -15,11 +16,11 @@ const SMALL_LEN: usize = frame_len_max(16);
 /// # Panics
 ///
 /// If the frame is not found, or what is found in the noise would not be sent like this.
-pub fn frames(data: &[u8]) {
+pub(crate) fn frames<const PLANTED: bool>(data: &[u8]) {
     let mut input = Input::new(data);
     let noise = input.bytes().unwrap_or_default();
-    listen::<SMALL_LEN>(data);
-    let mut deframer = listen::<FRAME_LEN>(noise);
+    listen::<SMALL_LEN, PLANTED>(data);
+    let mut deframer = listen::<FRAME_LEN, PLANTED>(noise);
 
     let session = input.number().map_or(0, |number| u32::from(number) << 7);
     let header = Header { kind: Kind::Ask, session, sequence: input.number().unwrap_or_default() };
@@ -45,8 +46,8 @@ pub fn frames(data: &[u8]) {
 }
 
 /// Whatever comes, a frame is what a sender would have made of it, and noise is no longer than the buffer.
-fn listen<const N: usize>(bytes: &[u8]) -> Deframer<N> {
-    let mut deframer = Deframer::<N>::new();
+fn listen<const N: usize, const PLANTED: bool>(bytes: &[u8]) -> Listener<N, PLANTED> {
+    let mut deframer = Listener::<N, PLANTED>::default();
     for &byte in bytes {
         match deframer.push(byte) {
             Event::Pending => {}
@@ -63,6 +64,28 @@ fn listen<const N: usize>(bytes: &[u8]) -> Deframer<N> {
         }
     }
     deframer
+}
+
+/// A [`Deframer`]; or one that passes over the next frame, too, after one that was too long.
+#[derive(Default)]
+struct Listener<const N: usize, const PLANTED: bool> {
+    deframer: Deframer<N>,
+    is_deaf: bool,
+    passed_over: usize,
+}
+
+impl<const N: usize, const PLANTED: bool> Listener<N, PLANTED> {
+    fn push(&mut self, byte: u8) -> Event<'_> {
+        if self.is_deaf && PLANTED {
+            self.is_deaf = byte != 0 || self.passed_over == 0;
+            self.passed_over += usize::from(byte != 0);
+            return Event::Pending;
+        }
+        let event = self.deframer.push(byte);
+        self.is_deaf = matches!(event, Event::Noise { noise: Noise::TooLong, .. });
+        self.passed_over = 0;
+        event
+    }
 }
 
 /// The frame of a payload, by what `docs/protocol.md` says and nothing of the crate.

@@ -7,8 +7,8 @@ use provision_wire::{Answer, Ask, Delivery, Encodable, MessageFault};
 /// # Panics
 ///
 /// If one can be read and what it is written as does not read the same.
-pub fn messages(data: &[u8]) {
-    match Ask::decode(data) {
+pub(crate) fn messages<const PLANTED: bool>(data: &[u8]) {
+    match decode::<_, PLANTED>(data, Ask::decode) {
         Ok(ask) => {
             assert_eq!(Ask::decode(&written(&ask)), Ok(ask));
             is_cbor(data);
@@ -29,6 +29,18 @@ pub fn messages(data: &[u8]) {
             is_cbor(data);
         }
         Err(fault) => is_inside(fault, data),
+    }
+}
+
+/// What `decode` makes of the bytes; or, with the fault, of as many as it makes something of.
+fn decode<'a, T, const PLANTED: bool>(
+    data: &'a [u8],
+    decode: impl Fn(&'a [u8]) -> Result<T, MessageFault>,
+) -> Result<T, MessageFault> {
+    let decoded = decode(data);
+    match (PLANTED, data) {
+        (true, [before @ .., _]) => decoded.or_else(|_| decode(before)),
+        _ => decoded,
     }
 }
 

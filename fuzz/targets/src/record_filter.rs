@@ -3,14 +3,14 @@
 use provision_testkit::hostile_server::{Script, Step};
 
 use crate::input::Input;
-use crate::tls::World;
+use crate::tls::{Fault, World};
 
 /// `stage, rhythm of the reads, form`, and then bytes as they are, or `type, length, body` of records.
 ///
 /// # Panics
 ///
 /// If the client connects before both proofs, or a server that was refused saw more than a ClientHello.
-pub fn record_filter(data: &[u8]) {
+pub(crate) fn record_filter<const PLANTED: bool>(data: &[u8]) {
     let mut input = Input::new(data);
     let stage = input.byte().unwrap_or_default() % 4;
     let rhythm = input.bytes().unwrap_or_default();
@@ -35,9 +35,10 @@ pub fn record_filter(data: &[u8]) {
         _ => 7,
     };
     let is_empty = injected == Step::Raw(Vec::new());
+    let fault = if PLANTED { Fault::AlertsEarly } else { Fault::None };
     let mut steps = honest.to_vec();
     steps.insert(injected_at, injected.clone());
-    let (outcome, seen) = World::get().meet(Script::of(steps), rhythm);
+    let (outcome, seen) = World::get().meet(Script::of(steps), rhythm, fault);
 
     if stage == 3 || is_empty {
         assert_eq!(outcome, Ok(()), "an honest handshake");

@@ -4,14 +4,14 @@ use core::convert::Infallible;
 use std::sync::OnceLock;
 
 use embedded_io::{ErrorType, Read, Write};
-use provision_csr::{IdentityKey as _, PortableKey, PortableP256, SoftwareKey as _};
+use provision_csr::{IdentityKey as _, PortableKey, PortableP256, SoftwareKey as _, VerifyP256};
 use provision_testkit::hostile_server::{Credentials, InProcessServer, Script, Seen};
 use provision_testkit::pki::{self, Certified};
 use provision_tls::{
     Buffers, ClientIdentity, ConnectError, Endpoint, ServerName, UnixSeconds, connect,
 };
 
-use crate::toy::ToyEntropy;
+use crate::toy::{BelievesAll, ToyEntropy};
 
 /// What the server is called.
 const NAME: &str = "cloud.example";
@@ -19,6 +19,19 @@ const NAME: &str = "cloud.example";
 const WORDS: &[u8] = b"21.5 degrees";
 /// Reads after which a server that goes on and on is left.
 const READS_MAX: usize = 64;
+
+/// Fatal, bad_certificate (RFC 8446 section 6).
+const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 42];
+
+/// What may be wrong with the client, to see whether it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// It tells a server that it refuses what it thinks of it, as clients without the filter do.
+    AlertsEarly,
+    /// It reads the server's signatures, and does not check them.
+    BelievesAll,
+}
 
 pub(crate) struct World {
     pub(crate) credentials: Credentials,
@@ -52,10 +65,21 @@ impl World {
     /// # Panics
     ///
     /// If a server that was refused saw more than a ClientHello.
-    pub(crate) fn meet(&self, script: Script, rhythm: &[u8]) -> (Result<(), ConnectError>, Seen) {
+    pub(crate) fn meet(
+        &self,
+        script: Script,
+        rhythm: &[u8],
+        fault: Fault,
+    ) -> (Result<(), ConnectError>, Seen) {
         let server = InProcessServer::new(self.credentials.clone(), script);
         let mut transport = InPieces { server, rhythm, read: 0 };
-        let outcome = self.talk(&mut transport);
+        let outcome = match fault {
+            Fault::BelievesAll => self.talk::<BelievesAll>(&mut transport),
+            _ => self.talk::<PortableP256>(&mut transport),
+        };
+        if outcome.is_err() && fault == Fault::AlertsEarly {
+            let Ok(_) = transport.server.write(ALERT);
+        }
         let seen = transport.server.seen();
         if let Err(error) = outcome {
             assert!(seen.nothing_but_client_hello(), "{error:?}, and the server saw {seen:?}");
@@ -63,13 +87,16 @@ impl World {
         (outcome, seen)
     }
 
-    fn talk(&self, transport: &mut InPieces<'_>) -> Result<(), ConnectError> {
+    fn talk<P: VerifyP256 + 'static>(
+        &self,
+        transport: &mut InPieces<'_>,
+    ) -> Result<(), ConnectError> {
         let mut buffers = Buffers::<4_352, 1_024>::new();
         let anchors = [&self.server_root[..]];
         let name = ServerName::parse(NAME).expect("a name");
         let endpoint = Endpoint { name, anchors: &anchors, alpn: &[] };
         let identity = ClientIdentity { leaf_der: &self.leaf, key: &self.key };
-        let mut stream = connect::<PortableP256, _>(
+        let mut stream = connect::<P, _>(
             transport,
             &mut buffers,
             &endpoint,

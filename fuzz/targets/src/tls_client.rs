@@ -3,7 +3,7 @@
 use provision_testkit::hostile_server::{Script, Step};
 
 use crate::input::Input;
-use crate::tls::World;
+use crate::tls::{Fault, World};
 
 /// `rhythm of the reads`, and then steps, each a number and what it needs.
 ///
@@ -11,7 +11,7 @@ use crate::tls::World;
 ///
 /// If the client connects to a server that has not given both proofs, or one that was refused saw more than a
 /// ClientHello.
-pub fn tls_client(data: &[u8]) {
+pub(crate) fn tls_client<const PLANTED: bool>(data: &[u8]) {
     let mut input = Input::new(data);
     let rhythm = input.bytes().unwrap_or_default();
     let mut steps = Vec::new();
@@ -26,7 +26,8 @@ pub fn tls_client(data: &[u8]) {
         }
     }
     let proves = proves(&steps);
-    let (outcome, seen) = World::get().meet(Script::of(steps.clone()), rhythm);
+    let fault = if PLANTED { Fault::BelievesAll } else { Fault::None };
+    let (outcome, seen) = World::get().meet(Script::of(steps.clone()), rhythm, fault);
     if outcome.is_ok() {
         assert!(proves, "connected without proofs: {steps:?}, {seen:?}");
     }

@@ -74,6 +74,7 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     step("fuzzing");
     fuzz::run(&fuzz::CI)?;
+    fuzz::run(&fuzz::CI_PLANTED)?;
 
     step("documentation");
     cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"])?;

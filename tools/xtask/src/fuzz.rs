@@ -26,12 +26,17 @@ pub(crate) struct Options {
     pub(crate) target: Option<String>,
     /// How many at once.
     pub(crate) jobs: usize,
+    /// With the fault that each target has put in, which must be found.
+    pub(crate) planted: bool,
     /// Print one JSON object.
     pub(crate) json: bool,
 }
 
 /// What CI runs.
-pub(crate) const CI: Options = Options { seconds: 20, target: None, jobs: 2, json: false };
+pub(crate) const CI: Options =
+    Options { seconds: 20, target: None, jobs: 2, planted: false, json: false };
+/// And after that, to show that it finds something when there is something.
+pub(crate) const CI_PLANTED: Options = Options { planted: true, ..CI };
 
 /// What fuzzing one target came to.
 #[derive(Debug, Serialize)]
@@ -59,6 +64,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     } else {
         print(&campaigns);
     }
+    if options.planted {
+        return all_found(&campaigns);
+    }
     let found: Vec<String> = campaigns
         .iter()
         .filter_map(|(name, campaign)| {
@@ -74,6 +82,20 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
             programs.display()
         ),
     ))
+}
+
+/// A fault that was put in and not found is a target that cannot fail.
+fn all_found(campaigns: &BTreeMap<String, Campaign>) -> Result<(), Fault> {
+    let missed: Vec<&str> = campaigns
+        .iter()
+        .filter(|(_, campaign)| campaign.found.is_none())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(format!("the fault put into {} was not found", missed.join(", ")))
+        .hint("see whether --seconds 600 finds it; fuzz/targets/src/lib.rs says what it is"))
 }
 
 /// By the programs there are.
@@ -111,6 +133,9 @@ fn build(targets: &[String]) -> Result<PathBuf, Fault> {
     Ok(directory().join(host).join("release"))
 }
 
+/// Has the programs put their faults in; see `fuzz/targets`.
+const PLANTED: &str = "PROVISION_FUZZ_PLANTED";
+
 /// What libFuzzer reads off a program while it runs: the edges it took, and what was compared with what.
 const COVERAGE: [&str; 6] = [
     "-Cpasses=sancov-module",
@@ -131,7 +156,7 @@ fn campaigns(
     let one_after_the_other = || {
         let mut done = Vec::new();
         while let Some(target) = next() {
-            done.push((target.clone(), campaign(target, programs, options.seconds)?));
+            done.push((target.clone(), campaign(target, programs, options)?));
         }
         Ok(done)
     };
@@ -147,13 +172,23 @@ fn campaigns(
     })
 }
 
-fn campaign(target: &str, programs: &Path, seconds: u32) -> Result<Campaign, Fault> {
-    eprintln!("{target}: {seconds} s");
-    let [corpus, found] = ["corpus", "found"].map(|name| directory().join(name).join(target));
+fn campaign(target: &str, programs: &Path, options: &Options) -> Result<Campaign, Fault> {
+    let Options { seconds, planted, .. } = *options;
+    eprintln!("{target}: {seconds} s{}", if planted { " at most, with its fault" } else { "" });
+    // What a fault leads to is not learnt from.
+    let whose = if planted { directory().join("planted") } else { directory() };
+    let [corpus, found] = ["corpus", "found"].map(|name| whose.join(name).join(target));
     for directory in [&corpus, &found] {
+        if planted && directory.exists() {
+            fs::remove_dir_all(directory).while_doing(directory.display())?;
+        }
         fs::create_dir_all(directory).while_doing(directory.display())?;
     }
-    let ran = Command::new(programs.join(target))
+    let mut program = Command::new(programs.join(target));
+    if planted {
+        program.env(PLANTED, "1");
+    }
+    let ran = program
         // New inputs go to the first directory; the second is only read.
         .args([&corpus, &root().join("fuzz/seeds").join(target)])
         .arg(format!("-max_total_time={seconds}"))
@@ -165,7 +200,9 @@ fn campaign(target: &str, programs: &Path, seconds: u32) -> Result<Campaign, Fau
         .while_doing(target)?;
     let said = String::from_utf8_lossy(&ran.stderr);
     let found = written_to(&said);
-    if !ran.status.success() {
+    // A fault that was put in is to be found: nothing to look at.
+    let is_expected = ran.status.success() || (planted && found.is_some());
+    if !is_expected {
         eprintln!("{target}:\n{}", tail(&said));
         if found.is_none() {
             return Err(Fault::new(format!("{target} ended without a result ({})", ran.status)));

@@ -7,6 +7,7 @@
 //! | `boards` | builds the firmware for the real boards and measures the images |
 //! | `bench` | measures, and holds what is counted exactly against a budget |
 //! | `firmware` | builds the example firmware and prints where it is |
+//! | `flash` | cuts the power of a device's flash inside of each write and erase |
 //! | `fuzz` | looks for inputs that break something |
 //! | `hack` | checks the device's crates with each combination of features, on each kind of processor |
 //! | `kills` | kills a station at random moments and looks at what is left |
@@ -22,6 +23,7 @@ mod boards;
 mod ci;
 mod demo;
 mod firmware;
+mod flash;
 mod fuzz;
 mod hack;
 mod kills;
@@ -83,10 +85,16 @@ enum Verb {
         #[arg(long, value_enum)]
         toolchain: Option<Way>,
     },
+    /// Cuts the power of a device inside of each write and erase of whole enrollments.
+    Flash {
+        /// With every program unit and every page size that is promised: half a minute.
+        #[arg(long)]
+        long: bool,
+    },
     /// Looks for inputs that break something: one libFuzzer campaign for each target.
     Fuzz {
         /// How long, for each target.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
         /// This target alone.
         #[arg(long)]
@@ -94,6 +102,9 @@ enum Verb {
         /// How many targets at once.
         #[arg(long, default_value_t = 1)]
         jobs: usize,
+        /// Puts into each target the fault it has for that, which must be found.
+        #[arg(long)]
+        planted: bool,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -121,8 +132,9 @@ fn main() -> ExitCode {
             real_boards::run(board, real_boards::Options { json, lint })
         }
         Verb::Firmware { board, toolchain } => firmware::run(board, toolchain),
-        Verb::Fuzz { seconds, target, jobs, json } => {
-            fuzz::run(&fuzz::Options { seconds, target, jobs, json })
+        Verb::Flash { long } => flash::run(long),
+        Verb::Fuzz { seconds, target, jobs, planted, json } => {
+            fuzz::run(&fuzz::Options { seconds, target, jobs, planted, json })
         }
         Verb::Hack => hack::run(),
         Verb::Kills(options) => kills::run(&options),

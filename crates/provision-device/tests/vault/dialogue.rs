@@ -31,6 +31,13 @@ type DeviceVault<const WRITE: usize, const ERASE: usize> =
 pub(crate) struct Device<const WRITE: usize, const ERASE: usize> {
     pub(crate) flash: SharedFlash<WRITE, ERASE>,
     ram: Ram<WRITE, ERASE>,
+    books: Books,
+    asks: u32,
+}
+
+/// What is known of a device by those who deal with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Books {
     entropy: TestEntropy,
     /// What its answers have promised.
     acknowledged: State,
@@ -38,7 +45,6 @@ pub(crate) struct Device<const WRITE: usize, const ERASE: usize> {
     under_way: Option<Change>,
     /// Deliveries it was ever given, one after the other.
     delivered: Vec<Vec<u8>>,
-    asks: u32,
 }
 
 /// What a power cut takes away.
@@ -49,7 +55,7 @@ struct Ram<const WRITE: usize, const ERASE: usize> {
 }
 
 /// A change of what is durable.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
     NewKey,
     Store(Vec<u8>),
@@ -108,10 +114,12 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         Self {
             ram: Ram::over(&flash),
             flash,
-            entropy: TestEntropy::new(),
-            acknowledged: State::BLANK,
-            under_way: None,
-            delivered: Vec::new(),
+            books: Books {
+                entropy: TestEntropy::new(),
+                acknowledged: State::BLANK,
+                under_way: None,
+                delivered: Vec::new(),
+            },
             asks: 0,
         }
     }
@@ -121,15 +129,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         let mut flash = self.flash.look().clone();
         flash.forget_journal();
         let flash = SharedFlash::new(flash);
-        Self {
-            ram: Ram::over(&flash),
-            flash,
-            entropy: self.entropy.clone(),
-            acknowledged: self.acknowledged.clone(),
-            under_way: self.under_way.clone(),
-            delivered: self.delivered.clone(),
-            asks: self.asks,
-        }
+        Self { ram: Ram::over(&flash), flash, books: self.books.clone(), asks: self.asks }
     }
 
     pub(crate) fn cut_at(&self, cut: Cut) {
@@ -140,8 +140,12 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         self.flash.look().is_powered()
     }
 
+    pub(crate) const fn books(&self) -> &Books {
+        &self.books
+    }
+
     pub(crate) fn acknowledged(&self) -> &State {
-        &self.acknowledged
+        &self.books.acknowledged
     }
 
     /// Power comes back: what the vault says must be what was acknowledged, or that and what was
@@ -152,24 +156,27 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         let found = match observe(&mut self.ram.vault) {
             Ok(found) => found,
             Err(VaultFault::Flash) if !self.is_powered() => return Ok(false),
-            Err(VaultFault::Corrupt) if matches!(self.under_way, Some(Change::Wipe)) => {
+            Err(VaultFault::Corrupt) if matches!(self.books.under_way, Some(Change::Wipe)) => {
                 return Ok(true);
             }
             Err(fault) => return Err(format!("after power-on: {fault}")),
         };
-        if found != self.acknowledged {
-            let after = self.under_way.as_ref().map(|change| self.after(change, found.key));
+        if found != self.books.acknowledged {
+            let after = self.books.under_way.as_ref().map(|change| self.after(change, found.key));
             if after.as_ref() != Some(&found) {
-                return Err(format!("{found:?} is neither before nor after {:?}", self.under_way));
+                return Err(format!(
+                    "{found:?} is neither before nor after {:?}",
+                    self.books.under_way
+                ));
             }
-            self.acknowledged = found;
-            if self.acknowledged.stage == Stage::Blank {
+            self.books.acknowledged = found;
+            if self.books.acknowledged.stage == Stage::Blank {
                 return Ok(true);
             }
         }
         // A wipe that was cut is to be asked for again: until then both may be there.
-        if !matches!(self.under_way, Some(Change::Wipe)) {
-            self.under_way = None;
+        if !matches!(self.books.under_way, Some(Change::Wipe)) {
+            self.books.under_way = None;
             self.check_gone()?;
         }
         Ok(true)
@@ -177,7 +184,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
 
     /// For rework, at the bench. `Ok(false)`: power was lost.
     pub(crate) fn wipe(&mut self) -> Result<bool, String> {
-        self.under_way = Some(Change::Wipe);
+        self.books.under_way = Some(Change::Wipe);
         match self.ram.vault.wipe() {
             Ok(()) => {
                 self.acknowledge().map_err(|broken| format!("{broken:?}"))?;
@@ -219,7 +226,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
             self.deliver(session, &factory::delivery(&public, cloud))?;
             self.prove(session)?;
             if seal {
-                self.under_way = Some(Change::Seal);
+                self.books.under_way = Some(Change::Seal);
                 let sealed = |answer: &Answer<'_>| matches!(answer, Answer::Sealed).then_some(());
                 self.ask(session, &Ask::Seal, sealed)?;
                 self.acknowledge()?;
@@ -238,17 +245,17 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
                     _ => None,
                 },
             )?;
-        if stage == self.acknowledged.stage {
+        if stage == self.books.acknowledged.stage {
             Ok(stage)
         } else {
-            promise(("says", stage, &self.acknowledged.stage))
+            promise(("says", stage, &self.books.acknowledged.stage))
         }
     }
 
     fn key(&mut self, session: u32) -> Result<PublicKey, Broken> {
-        let is_new = self.acknowledged.stage == Stage::Blank;
+        let is_new = self.books.acknowledged.stage == Stage::Blank;
         if is_new {
-            self.under_way = Some(Change::NewKey);
+            self.books.under_way = Some(Change::NewKey);
         }
         let public = self.ask(session, &Ask::Key, |answer| match answer {
             Answer::Key { public } => PublicKey::from_sec1(*public).ok(),
@@ -257,7 +264,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         if is_new {
             self.acknowledge()?;
         }
-        if self.acknowledged.key == Some(public) {
+        if self.books.acknowledged.key == Some(public) {
             Ok(public)
         } else {
             promise(("another key", public))
@@ -293,10 +300,10 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
             })?;
         }
         let delivery_sha256 = Sha256::digest(delivery).into();
-        if self.delivered.last().is_none_or(|last| last != delivery) {
-            self.delivered.push(delivery.to_vec());
+        if self.books.delivered.last().is_none_or(|last| last != delivery) {
+            self.books.delivered.push(delivery.to_vec());
         }
-        self.under_way = Some(Change::Store(delivery.to_vec()));
+        self.books.under_way = Some(Change::Store(delivery.to_vec()));
         let ask = Ask::Commit { delivery_sha256 };
         self.ask(session, &ask, |answer| {
             (*answer == Answer::Committed { delivery_sha256 }).then_some(())
@@ -315,7 +322,8 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         let (signature, leaf_sha256, delivery_sha256) = proof;
         let signature = provision_csr::Signature::from_raw(signature);
         let message = proof_message(&challenge, &leaf_sha256, &delivery_sha256);
-        let (Some(key), Some(stored)) = (&self.acknowledged.key, &self.acknowledged.delivery)
+        let (Some(key), Some(stored)) =
+            (&self.books.acknowledged.key, &self.books.acknowledged.delivery)
         else {
             return promise("proves what it does not have");
         };
@@ -342,7 +350,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
 
         let Ram { vault, line, enrollee } = &mut self.ram;
         for byte in &frame[..len] {
-            let (_, said) = line.hear(*byte, enrollee, vault, &mut self.entropy);
+            let (_, said) = line.hear(*byte, enrollee, vault, &mut self.books.entropy);
             if !self.flash.look().is_powered() {
                 // What it was about to say was never sent.
                 return Err(Broken::NoPower);
@@ -356,19 +364,19 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
 
     /// What was under way was answered: it is durable, and what it replaced is gone.
     fn acknowledge(&mut self) -> Result<(), Broken> {
-        if let Some(change) = self.under_way.take() {
-            let key = self.entropy.secrets().last().map(ToyKey::public_of);
-            self.acknowledged = self.after(&change, key);
+        if let Some(change) = self.books.under_way.take() {
+            let key = self.books.entropy.secrets().last().map(ToyKey::public_of);
+            self.books.acknowledged = self.after(&change, key);
         }
         self.check_gone().map_err(Broken::Promise)
     }
 
     fn after(&self, change: &Change, key: Option<PublicKey>) -> State {
-        let before = self.acknowledged.clone();
+        let before = self.books.acknowledged.clone();
         match change {
             Change::NewKey => {
                 let known =
-                    self.entropy.secrets().iter().any(|s| Some(ToyKey::public_of(s)) == key);
+                    self.books.entropy.secrets().iter().any(|s| Some(ToyKey::public_of(s)) == key);
                 State { stage: Stage::Keyed, key: key.filter(|_| known), delivery: None }
             }
             Change::Store(delivery) => {
@@ -387,8 +395,8 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
         let readable =
             |unit: &[u8]| flash.bytes().chunks(32).filter(|found| *found == unit).count();
 
-        let State { key, delivery, .. } = &self.acknowledged;
-        for secret in self.entropy.secrets() {
+        let State { key, delivery, .. } = &self.books.acknowledged;
+        for secret in self.books.entropy.secrets() {
             let expected = usize::from(*key == Some(ToyKey::public_of(&secret)));
             let found = readable(&secret);
             if found != expected {
@@ -396,7 +404,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
             }
         }
         let stored = delivery.as_deref().unwrap_or_default();
-        for other in self.delivered.iter().filter(|other| **other != stored) {
+        for other in self.books.delivered.iter().filter(|other| **other != stored) {
             let own = |unit: &&[u8]| unit.len() == 32 && !stored.chunks(32).any(|s| s == *unit);
             let mut units = other.chunks(32).filter(own).peekable();
             if units.peek().is_none() {

@@ -281,7 +281,7 @@ impl<const WRITE: usize, const ERASE: usize> Device<WRITE, ERASE> {
 }
 
 /// Different 32 bytes at each draw, and all of them known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestEntropy(u64);
 
 impl TestEntropy {

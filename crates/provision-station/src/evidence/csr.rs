@@ -7,6 +7,7 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::CN;
 use const_oid::db::rfc5912::{ECDSA_WITH_SHA_256, ID_EC_PUBLIC_KEY, SECP_256_R_1};
 use der::{Decode, Encode};
+use provision_csr::der::{Reader, SEQUENCE};
 use provision_csr::{CHALLENGE_LEN, PublicKey, Signature, VerifyP256};
 use provision_wire::DeviceSerial;
 use sha2_device::{Digest, Sha256};
@@ -44,7 +45,13 @@ impl Csr {
         if request.to_der().map_err(malformed)? != der {
             return Err(CsrFault::NotACsr { at: 0 });
         }
-        let info = request.info.to_der().map_err(malformed)?;
+        // So what is signed stands in it as it was encoded: the first element of the request.
+        let info = Reader::new(der)
+            .expect(SEQUENCE)
+            .and_then(|request| Reader::new(request).next())
+            .ok_or(CsrFault::NotACsr { at: 0 })?
+            .encoded
+            .to_vec();
 
         let key = &request.info.public_key;
         if key.algorithm.oid != ID_EC_PUBLIC_KEY {

@@ -9,16 +9,22 @@ use crate::random::Random;
 use crate::toy::{Toy, ToyCa, ToyIssuer};
 
 /// What all toy factories have in common.
-#[derive(Default)]
 pub struct Toys {
     ca: ToyCa,
+    profile: Profile,
+}
+
+impl Default for Toys {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Toys {
     /// Makes their CA.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { ca: ToyCa::new(), profile: Profile::new(Lifetime::Days(3650)) }
     }
 
     /// The factory of this seed. One in four has an issuing CA below its root.
@@ -28,8 +34,7 @@ impl Toys {
         let with_issuing_ca = random.once_in(4);
         let issuer = self.ca.issuer(random, with_issuing_ca, bug);
         let server_anchor = self.ca.server_root().to_vec();
-        let profile = Profile::new(Lifetime::Days(3650));
-        Factory::new(issuer, MemoryLedger::with(bug), server_anchor, profile)
+        Factory::new(issuer, MemoryLedger::with(bug), server_anchor, self.profile.clone())
     }
 }
 

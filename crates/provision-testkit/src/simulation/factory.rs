@@ -130,6 +130,7 @@ impl<C: Crypto, I: Issuer, L: StationLedger> Factory<C, I, L> {
             faults,
             bug,
             intruder: Intruder::default(),
+            left_behind: LeftBehind::default(),
             tally: Tally::default(),
             watch,
         };
@@ -284,8 +285,19 @@ pub(super) struct Shift<'a, W> {
     pub(super) to_device: FaultyLine,
     pub(super) to_station: FaultyLine,
     pub(super) intruder: Intruder,
+    pub(super) left_behind: LeftBehind,
     pub(super) tally: Tally,
     watch: &'a mut W,
+}
+
+/// What a station with a bug keeps of its own, and finds again after its death. One without keeps
+/// nothing: all it knows is in the ledger.
+#[derive(Debug, Default)]
+pub(super) struct LeftBehind {
+    /// With [`Bug::StationLeavesLock`]: whom it works on.
+    pub(super) lock: Option<DeviceSerial>,
+    /// With [`Bug::StationBelievesNotes`]: leaves whose proofs are recorded, as it says.
+    pub(super) notes: Vec<[u8; 32]>,
 }
 
 impl<W: Watch> Shift<'_, W> {

@@ -18,9 +18,9 @@ pub(super) struct Intruder {
     /// A delivery that was for another device.
     foreign: Option<Vec<u8>>,
     /// What the device in the fixture has answered.
-    csr: Option<Overheard>,
-    chunks: Vec<Overheard>,
-    proof: Option<Overheard>,
+    csr: Option<Overheard<'static>>,
+    chunks: Vec<Overheard<'static>>,
+    proof: Option<Overheard<'static>>,
 }
 
 impl Intruder {
@@ -37,7 +37,7 @@ impl Intruder {
     }
 
     /// Listens.
-    pub(super) fn hears(&mut self, said: Overheard) {
+    pub(super) fn hears(&mut self, said: Overheard<'static>) {
         match said.kind() {
             kind::CSR => {
                 self.csr = Some(said);
@@ -50,7 +50,7 @@ impl Intruder {
     }
 
     /// Answers in the device's place with what it said before, if there is anything.
-    pub(super) fn replays(&self, asked: &Overheard) -> Option<Vec<u8>> {
+    pub(super) fn replays(&self, asked: &Overheard<'_>) -> Option<Vec<u8>> {
         let said = match Ask::decode(&asked.payload()).ok()? {
             Ask::Csr { .. } => self.csr.as_ref(),
             Ask::Read { offset } => self.chunks.iter().find(|chunk| {

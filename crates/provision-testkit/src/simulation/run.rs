@@ -1,9 +1,11 @@
 //! One run of the dialogue, with everything that goes wrong in it.
 
+use std::borrow::Cow;
+
 use provision_csr::{BadSignature, PublicKey, Signature, VerifyP256};
 use provision_issuer::Issuer;
 use provision_station::enrollment::{Outcome, Randomness, Record};
-use provision_station::evidence::{Chain, Standing};
+use provision_station::evidence::{Chain, Enrolled, Standing};
 use provision_station::{Enrollment, EnrollmentFault, Input, Output, Plan};
 use provision_wire::{DeviceSerial, Stage};
 
@@ -38,6 +40,8 @@ pub(super) struct Run<'a, 'w, C: Crypto, I, L, W> {
     now_s: u64,
     /// With [`Bug::LeafLeavesFirst`]: what is not recorded yet.
     late: Option<Chain>,
+    /// With [`Bug::StationBelievesNotes`]: what is noted, and not recorded yet.
+    late_proof: Option<Enrolled>,
 }
 
 impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I, L, W> {
@@ -49,15 +53,39 @@ impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I,
     ) -> Self {
         // One minute for each run, so that no two deliveries are the same.
         let now_s = NOW_S + 60 * shift.tally.runs;
-        Self { factory, shift, device, serial, replaying: false, now_s, late: None }
+        Self {
+            factory,
+            shift,
+            device,
+            serial,
+            replaying: false,
+            now_s,
+            late: None,
+            late_proof: None,
+        }
     }
 
     pub(super) fn go(mut self) -> Result<Ended, Finding> {
-        if self.shift.bug == Bug::StationTakesAnySignature {
-            self.go_with::<Gullible>()
-        } else {
-            self.go_with::<C::Verify>()
+        match self.shift.bug {
+            Bug::StationTakesAnySignature => self.go_with::<Gullible>(),
+            Bug::StationLeavesLock => self.go_with_lock(),
+            _ => self.go_with::<C::Verify>(),
         }
+    }
+
+    /// For [`Bug::StationLeavesLock`].
+    fn go_with_lock(&mut self) -> Result<Ended, Finding> {
+        if self.shift.left_behind.lock.as_ref() == Some(self.serial) {
+            self.shift.say("the station waits until nobody works on the device");
+            return Ok(Ended::Unfinished);
+        }
+        let deaths = self.shift.tally.station_deaths;
+        self.shift.left_behind.lock = Some(self.serial.clone());
+        let ended = self.go_with::<C::Verify>();
+        if self.shift.tally.station_deaths == deaths {
+            self.shift.left_behind.lock = None;
+        }
+        ended
     }
 
     fn go_with<P: VerifyP256>(&mut self) -> Result<Ended, Finding> {
@@ -77,6 +105,9 @@ impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I,
             let deaths = self.shift.faults.station_deaths;
             if deaths > 0 && self.shift.random.once_in(deaths) {
                 return self.station_dies();
+            }
+            if let Some(enrolled) = self.late_proof.take() {
+                self.factory.ledger.record_enrolled(&enrolled, self.now_s)?;
             }
             let input = match enrollment.poll(now_ms) {
                 Output::Send(bytes) => {
@@ -189,6 +220,14 @@ impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I,
                     ledger.record_issued(&chain, self.now_s)?;
                 }
                 witness.enrolled(&enrolled, self.device.found())?;
+                if self.shift.bug == Bug::StationBelievesNotes {
+                    let notes = &mut self.shift.left_behind.notes;
+                    if !notes.contains(enrolled.leaf_sha256()) {
+                        notes.push(*enrolled.leaf_sha256());
+                        self.late_proof = Some(enrolled);
+                    }
+                    return Ok(());
+                }
                 ledger.record_enrolled(&enrolled, self.now_s)?;
             }
         }
@@ -205,12 +244,19 @@ impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I,
                 && let Some(answer) = self.shift.intruder.replays(&asked)
             {
                 self.shift.say_bytes("an intruder answers", &answer);
-                return Ok(self.shift.to_station.carry(&answer));
+                return Ok(self.carry_to_station(answer));
             }
         }
         let arrived = self.shift.to_device.carry(bytes);
         let answer = self.hand_to_device(&arrived)?;
-        Ok(self.shift.to_station.carry(&answer))
+        Ok(self.carry_to_station(answer))
+    }
+
+    fn carry_to_station(&mut self, answer: Vec<u8>) -> Vec<u8> {
+        match self.shift.to_station.carry(&answer) {
+            Cow::Owned(arrived) => arrived,
+            Cow::Borrowed(_) => answer,
+        }
     }
 
     /// What the device makes of these bytes, and what that makes of its vault.
@@ -253,6 +299,9 @@ impl<'a, 'w, C: Crypto, I: Issuer, L: StationLedger, W: Watch> Run<'a, 'w, C, I,
         self.shift.tally.intrusions += 1;
         self.shift.say("an intruder has the line to himself");
         self.factory.witness.run_begins();
+        // Of a question of the station's, all but the zero at its end may have arrived. The intruder
+        // begins with a zero; what the device answers to that one, and stores for it, is not his doing.
+        self.hand_to_device(&[0])?;
         let before = self.device.found().clone();
         let reboots = self.device.reboots;
         let Shift { intruder, random, .. } = &mut *self.shift;

@@ -59,7 +59,7 @@ impl Witness {
     /// The station asks.
     pub(super) fn asked(
         &mut self,
-        asked: &Overheard,
+        asked: &Overheard<'_>,
         device: &DeviceSerial,
         ledger: &mut impl Ledger,
     ) -> Result<(), Finding> {
@@ -131,7 +131,7 @@ impl Witness {
     }
 
     /// The device answers.
-    pub(super) fn said(&mut self, said: &Overheard) {
+    pub(super) fn said(&mut self, said: &Overheard<'_>) {
         let Some((asked, asked_kind)) = self.asked else { return };
         if (said.header.session, said.header.sequence) != (asked.session, asked.sequence) {
             return;

@@ -34,6 +34,8 @@ pub(super) struct Rig {
     last: Option<(Header, Vec<u8>)>,
     /// The session that is open at the device.
     open: Option<u32>,
+    /// A repeated `Key` makes a new one.
+    planted: bool,
 }
 
 /// What a power cut takes.
@@ -51,7 +53,7 @@ impl Ram {
 }
 
 impl Rig {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(planted: bool) -> Self {
         Self {
             flash: Flash::new(PAGES as usize),
             entropy: ToyEntropy::default(),
@@ -63,6 +65,7 @@ impl Rig {
             deliveries: Deliveries::new(),
             last: None,
             open: None,
+            planted,
         }
     }
 
@@ -147,6 +150,10 @@ impl Rig {
         if let Some((operations, moment)) = self.cut.take() {
             let operation = self.flash.operations() + operations;
             self.flash.cut_at(Cut { operation, moment });
+        }
+        if self.planted && self.state.stage == Stage::Keyed && payload == encoded(&Ask::Key) {
+            // Fails if the power does, and then it comes again.
+            let _ = vault(&mut self.flash).wipe();
         }
         let said = self.hear(&frame);
         let powered = self.flash.is_powered();
