@@ -22,4 +22,5 @@ mod firmware_guide;
 mod p256_vectors;
 #[cfg(unix)]
 mod secrets;
+mod sha256_vectors;
 mod simulation;

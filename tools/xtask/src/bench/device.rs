@@ -136,12 +136,13 @@ fn cost(image: &Path, base: (u64, u64), logged: Logged) -> Result<Cost, Fault> {
 
 /// What is promised, and held by CI; `docs/benchmarks.md` says where more was wished for.
 fn over_budget(report: &Report) -> Vec<String> {
-    const KB: u64 = 1024;
+    // One kB is 1,000 bytes.
+    const KB: u64 = 1_000;
     let Report { portable, asm } = report;
     let budgets = [
         ("portable key + CSR, instructions", portable.key_and_csr.instructions, 6_000_000),
         ("portable handshake, instructions", portable.handshake.instructions, 30_000_000),
-        ("asm key + CSR, instructions", asm.key_and_csr.instructions, 630_000),
+        ("asm key + CSR, instructions", asm.key_and_csr.instructions, 550_000),
         ("asm key + CSR, flash", asm.key_and_csr.flash_bytes, 14 * KB),
         ("asm key + CSR, stack", asm.key_and_csr.stack_bytes, 3 * KB),
         ("asm enrollment, flash", asm.enrollment.flash_bytes, 32 * KB),
