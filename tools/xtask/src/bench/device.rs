@@ -146,7 +146,7 @@ fn over_budget(report: &Report) -> Vec<String> {
         ("asm key + CSR, flash", asm.key_and_csr.flash_bytes, 14 * KB),
         ("asm key + CSR, stack", asm.key_and_csr.stack_bytes, 3 * KB),
         ("portable enrollment, instructions", portable.enrollment.instructions, 24_500_000),
-        ("asm enrollment, instructions", asm.enrollment.instructions, 4_500_000),
+        ("asm enrollment, instructions", asm.enrollment.instructions, 4_750_000),
         ("asm enrollment, flash", asm.enrollment.flash_bytes, 32 * KB),
         ("asm handshake, instructions", asm.handshake.instructions, 4_800_000),
         ("asm handshake, stack", asm.handshake.stack_bytes, 12 * KB),
