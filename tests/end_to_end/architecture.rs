@@ -7,16 +7,17 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crates that run on a device.
-const DEVICE: [&str; 6] = [
+const DEVICE: [&str; 7] = [
     "provision-wire",
     "provision-csr",
     "provision-p256-asm",
+    "provision-sha256-asm",
     "provision-path",
     "provision-device",
     "provision-tls",
 ];
-/// Calls assembler, which is `unsafe`; besides it only boards do anything of the kind.
-const ASSEMBLER: &str = "provision-p256-asm";
+/// Have or call assembler, which is `unsafe`; besides them only boards do anything of the kind.
+const ASSEMBLER: [&str; 2] = ["provision-p256-asm", "provision-sha256-asm"];
 /// The workspaces: of the host, of the emulated boards, of the same with the assembler, of the real
 /// boards.
 const MANIFESTS: [&str; 4] = [
@@ -181,7 +182,8 @@ fn every_member_inherits_the_lints_and_says_what_it_is() {
             let text = fs::read_to_string(&package.manifest_path).unwrap();
             let inherits = text.contains("[lints]\nworkspace = true");
             // A board needs unsafe code, and so does the assembler, and a lint table is inherited whole or not at all.
-            let board = (package.name.starts_with("board-") || package.name.as_str() == ASSEMBLER)
+            let board = (package.name.starts_with("board-")
+                || ASSEMBLER.contains(&package.name.as_str()))
                 && text.contains("undocumented_unsafe_blocks = \"deny\"");
             assert!(inherits || board, "{}", package.name);
             assert!(package.description.is_some(), "{}", package.name);
@@ -194,7 +196,7 @@ fn every_member_inherits_the_lints_and_says_what_it_is() {
 fn unsafe_code_is_forbidden_but_on_boards_and_around_assembler() {
     for manifest in MANIFESTS {
         for package in metadata(manifest).packages {
-            if package.name.starts_with("board-") || package.name.as_str() == ASSEMBLER {
+            if package.name.starts_with("board-") || ASSEMBLER.contains(&package.name.as_str()) {
                 continue;
             }
             let folder = package.manifest_path.parent().unwrap().join("src");

@@ -23,4 +23,5 @@ mod kills;
 mod p256_vectors;
 #[cfg(unix)]
 mod secrets;
+mod sha256_vectors;
 mod simulation;

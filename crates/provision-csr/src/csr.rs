@@ -41,7 +41,7 @@ pub fn write_csr<'b>(
     challenge: &[u8; CHALLENGE_LEN],
     out: &'b mut [u8],
 ) -> Result<CsrDer<'b>, CsrError> {
-    let info = Info { subject, public: key.public_key(), password: lower_hex(challenge) };
+    let info = Info { subject, public: key.public_key(), password: challenge.map(lower_hex) };
 
     let have = out.len();
     let needed = request_len(tlv_len(name_value_len(subject)));
@@ -51,11 +51,12 @@ pub fn write_csr<'b>(
         return Err(too_small);
     }
 
-    // Written twice into the same buffer: first what is signed, alone; then the whole, once the
-    // length of the signature is known.
+    // What is signed is written where it will stand if the signature is the longest there is.
+    let header_len = header_len(needed);
     let mut writer = Writer::new(out);
+    writer.skip(header_len);
     info.write(&mut writer);
-    let signed = writer.finish().ok_or(too_small)?;
+    let signed = writer.finish().and_then(|all| all.get(header_len..)).ok_or(too_small)?;
     let signed_len = signed.len();
     let signature = key.sign_digest(&sha256(signed)).map_err(CsrError::Sign)?.to_der();
     let signature = signature.as_bytes();
@@ -67,9 +68,15 @@ pub fn write_csr<'b>(
     //       signatureAlgorithm        AlgorithmIdentifier,  -- ecdsa-with-SHA256, no parameters
     //       signature                 BIT STRING }          -- Ecdsa-Sig-Value
     let bits_len = 1 + signature.len();
+    let contents_len = signed_len + ECDSA_WITH_SHA256.len() + tlv_len(bits_len);
     let mut writer = Writer::new(out);
-    writer.header(SEQUENCE, signed_len + ECDSA_WITH_SHA256.len() + tlv_len(bits_len));
-    info.write(&mut writer);
+    writer.header(SEQUENCE, contents_len);
+    if writer.len() == header_len {
+        writer.skip(signed_len);
+    } else {
+        // A signature so short that the header is, too.
+        info.write(&mut writer);
+    }
     writer.put(ECDSA_WITH_SHA256);
     writer.header(BIT_STRING, bits_len);
     writer.put(&[NO_UNUSED_BITS]);
@@ -141,7 +148,7 @@ impl core::error::Error for CsrError {}
 struct Info<'a> {
     subject: &'a Subject<'a>,
     public: PublicKey,
-    password: [u8; 2 * CHALLENGE_LEN],
+    password: [[u8; 2]; CHALLENGE_LEN],
 }
 
 impl Info<'_> {
@@ -164,7 +171,7 @@ impl Info<'_> {
         writer.put(P256_KEY);
         writer.put(self.public.as_sec1());
         writer.put(CHALLENGE_PASSWORD);
-        writer.put(&self.password);
+        writer.put(self.password.as_flattened());
     }
 }
 
@@ -194,16 +201,9 @@ fn name_value_len(subject: &Subject<'_>) -> usize {
     relative_names(subject).map(|(_, _, text)| relative_name_len(text.len())).sum()
 }
 
-fn lower_hex(challenge: &[u8; CHALLENGE_LEN]) -> [u8; 2 * CHALLENGE_LEN] {
-    const fn digit(nibble: u8) -> u8 {
-        if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }
-    }
-
-    let mut digits = [0; 2 * CHALLENGE_LEN];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(challenge) {
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
-    }
-    digits
+fn lower_hex(byte: u8) -> [u8; 2] {
+    let digit = |nibble| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
+    [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
 /// INTEGER 0
@@ -263,6 +263,11 @@ const fn request_len(name_len: usize) -> usize {
     let info = tlv_len(info_value_len(name_len));
     let signature = tlv_len(1 + DerSignature::LEN_MAX);
     tlv_len(info + ECDSA_WITH_SHA256.len() + signature)
+}
+
+/// Length of the header of an element that has so many bytes with it: those of this module have more than 127.
+const fn header_len(len: usize) -> usize {
+    if len <= 3 + 0xff { 3 } else { 4 }
 }
 
 /// One relative name whose text has this length.

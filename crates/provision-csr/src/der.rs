@@ -79,6 +79,16 @@ impl<'b> Writer<'b> {
         Self { out, len: 0 }
     }
 
+    /// Leaves so many bytes as they are.
+    pub(crate) const fn skip(&mut self, len: usize) {
+        self.len += len;
+    }
+
+    /// Bytes so far.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// Appends as it is.
     // Not inlined: it is called ten times.
     #[inline(never)]

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::der::{INTEGER, Reader, SEQUENCE};
+use crate::der::{INTEGER, Reader, SEQUENCE, Writer, tlv_len};
 use crate::{Entropy, NoEntropy};
 
 /// A private key that signs for the device's identity, wherever it is kept.
@@ -140,14 +140,17 @@ impl Signature {
         let (r, s) = (Integer::of(r), Integer::of(s));
 
         let mut der = DerSignature { bytes: [0; DerSignature::LEN_MAX], len: 0 };
-        der.push(&[SEQUENCE, r.encoded_len() + s.encoded_len()]);
+        // It fits, by `LEN_MAX`.
+        let mut writer = Writer::new(&mut der.bytes);
+        writer.header(SEQUENCE, tlv_len(r.value_len()) + tlv_len(s.value_len()));
         for integer in [r, s] {
-            der.push(&[INTEGER, integer.value_len()]);
+            writer.header(INTEGER, integer.value_len());
             if integer.padded {
-                der.push(&[0]);
+                writer.put(&[0]);
             }
-            der.push(integer.digits);
+            writer.put(integer.digits);
         }
+        der.len = writer.len();
         der
     }
 
@@ -198,13 +201,8 @@ impl<'a> Integer<'a> {
         Self { digits, padded: digits.first().is_some_and(|byte| byte & 0x80 != 0) }
     }
 
-    fn value_len(&self) -> u8 {
-        // At most 33: a scalar is 32 bytes.
-        self.digits.len() as u8 + u8::from(self.padded)
-    }
-
-    fn encoded_len(&self) -> u8 {
-        2 + self.value_len()
+    const fn value_len(&self) -> usize {
+        self.digits.len() + self.padded as usize
     }
 }
 
@@ -227,14 +225,6 @@ impl DerSignature {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or(&[])
-    }
-
-    /// Appends; what [`Signature::to_der`] appends fits, by [`DerSignature::LEN_MAX`].
-    fn push(&mut self, part: &[u8]) {
-        if let Some(room) = self.bytes.get_mut(self.len..self.len + part.len()) {
-            room.copy_from_slice(part);
-            self.len += part.len();
-        }
     }
 }
 

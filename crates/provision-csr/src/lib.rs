@@ -65,7 +65,7 @@ pub use key::{
     BadSignature, DerSignature, IdentityKey, NotDerSignature, NotUncompressed, PublicKey,
     SignError, Signature, SoftwareKey, StoredKey, VerifyP256,
 };
-pub use nonce::Nonces;
+pub use nonce::nonce;
 #[cfg(feature = "portable")]
 pub use portable::{PortableKey, PortableP256};
 pub use sample::sample_scalar;

@@ -41,11 +41,16 @@ const DRAWS_MAX: usize = 4;
 
 fn draw(entropy: &mut impl Entropy, out: &mut [u8; 32]) -> Result<(), NoEntropy> {
     entropy.fill(out)?;
-    let first = out[0];
-    if are_equal(out, &[first; 32]) { Err(NoEntropy) } else { Ok(()) }
+    let first = u32::from_ne_bytes([out[0]; 4]);
+    let differ = words(out).fold(0, |differ, word| differ | (word ^ first));
+    if differ == 0 { Err(NoEntropy) } else { Ok(()) }
 }
 
 /// In the same time wherever they differ: these become keys.
 fn are_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+    words(one).zip(words(other)).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+}
+
+fn words(bytes: &[u8; 32]) -> impl Iterator<Item = u32> {
+    bytes.as_chunks().0.iter().map(|word| u32::from_ne_bytes(*word))
 }

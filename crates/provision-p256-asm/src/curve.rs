@@ -38,8 +38,9 @@ impl Scalar {
             return None;
         }
         let mut sec1 = [0; PublicKey::LEN];
-        let parts = [0x04].into_iter().chain(bytes(&x)).chain(bytes(&y));
-        sec1.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        sec1[0] = 0x04;
+        sec1[1..33].copy_from_slice(&bytes(&x));
+        sec1[33..].copy_from_slice(&bytes(&y));
         PublicKey::from_sec1(sec1).ok()
     }
 
@@ -58,10 +59,10 @@ impl Scalar {
                 k.0.as_ptr(),
             )
         };
-        let mut raw = [0; 64];
-        let parts = bytes(&r).into_iter().chain(bytes(&s));
-        raw.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
-        signed.then_some(raw)
+        if !signed {
+            return None;
+        }
+        [bytes(&r), bytes(&s)].as_flattened().try_into().ok()
     }
 
     /// The big-endian x-coordinate of this scalar times the other's point; `None` if that is no
@@ -82,6 +83,7 @@ impl Scalar {
 }
 
 impl Drop for Scalar {
+    #[inline(never)]
     fn drop(&mut self) {
         self.0.zeroize();
     }

@@ -1,8 +1,8 @@
 //! The identity key.
 
 use provision_csr::{
-    Entropy, IdentityKey, NoEntropy, Nonces, PublicKey, SignError, Signature, SoftwareKey,
-    StoredKey, sample_scalar, scrubbed,
+    Entropy, IdentityKey, NoEntropy, PublicKey, SignError, Signature, SoftwareKey, StoredKey,
+    nonce, sample_scalar, scrubbed,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -26,24 +26,19 @@ impl IdentityKey for AsmKey {
     }
 
     fn sign_digest(&self, sha256: &[u8; 32]) -> Result<Signature, SignError> {
-        scrubbed::<STACK_LEN, _>(|| {
+        scrubbed::<SIGN_STACK_LEN, _>(|| {
             let secret = Zeroizing::new(self.scalar.to_be_bytes());
-            let mut nonces = Nonces::new(&secret, sha256);
-            for _ in 0..Nonces::CANDIDATES_MAX {
-                if let Some(k) = Scalar::from_be_bytes(&nonces.candidate())
-                    && let Some(signature) = self.scalar.sign(sha256, &k)
-                {
-                    return Ok(Signature::from_raw(signature));
-                }
-            }
-            Err(SignError)
+            nonce(&secret, sha256, |k| {
+                self.scalar.sign(sha256, &Scalar::from_be_bytes(k)?).map(Signature::from_raw)
+            })
+            .ok_or(SignError)
         })
     }
 }
 
 impl SoftwareKey for AsmKey {
     fn generate(entropy: &mut impl Entropy) -> Result<Self, NoEntropy> {
-        scrubbed::<STACK_LEN, _>(|| {
+        scrubbed::<GENERATE_STACK_LEN, _>(|| {
             sample_scalar(entropy, |candidate| {
                 let scalar = Scalar::from_be_bytes(candidate)?;
                 let public = scalar.public_key()?;
@@ -65,5 +60,8 @@ impl SoftwareKey for AsmKey {
     }
 }
 
-/// Stack that making a key takes, and signing, in bytes, rounded up: the assembler leaves secrets there.
-const STACK_LEN: usize = 2_688;
+/// Stack that signing takes, in bytes, rounded up: the assembler leaves secrets there.
+const SIGN_STACK_LEN: usize = 2_304;
+
+/// Stack that making a key takes, likewise.
+const GENERATE_STACK_LEN: usize = 1_952;

@@ -5,7 +5,8 @@
 //!
 //! The arithmetic is Emil Lenngren's P256-Cortex-M4, as the crate `p256-cortex-m4-sys` packages it:
 //! C and assembler, so a build needs `arm-none-eabi-gcc`. What is written here is the part
-//! around it: ranges, byte order, RFC 6979 and wiping.
+//! around it: ranges, byte order and wiping. Whoever uses this crate hashes by
+//! `provision-sha256-asm` too, RFC 6979's numbers among others.
 //!
 //! # What was read in the assembler's sources
 //!

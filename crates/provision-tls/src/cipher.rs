@@ -23,6 +23,8 @@ use aes_gcm_device::{
 };
 use embedded_tls::{Aes128GcmSha256, TlsCipherSuite};
 
+use crate::hash::WipedSha256;
+
 /// The cipher suite: TLS_AES_128_GCM_SHA256 with [`InspectingGcm`].
 pub(crate) struct InspectingSuite;
 
@@ -31,7 +33,7 @@ impl TlsCipherSuite for InspectingSuite {
     type Cipher = InspectingGcm;
     type KeyLen = <Aes128GcmSha256 as TlsCipherSuite>::KeyLen;
     type IvLen = <Aes128GcmSha256 as TlsCipherSuite>::IvLen;
-    type Hash = <Aes128GcmSha256 as TlsCipherSuite>::Hash;
+    type Hash = WipedSha256;
     type LabelBufferSize = <Aes128GcmSha256 as TlsCipherSuite>::LabelBufferSize;
 }
 

@@ -69,6 +69,7 @@
 mod buffers;
 mod cipher;
 mod connect;
+mod hash;
 mod provider;
 mod record_filter;
 mod stream;

@@ -2,7 +2,7 @@
 
 use provision_csr::{Entropy, NoEntropy, RawEntropy};
 
-/// xorshift64 (Marsaglia 2003).
+/// xorshift64 (Marsaglia 2003), eight bytes a step: what is measured is not the source.
 #[derive(Debug, Clone)]
 pub struct RepeatableEntropy(u64);
 
@@ -32,11 +32,11 @@ impl RawEntropy for RepeatableEntropy {
     const MIN_ENTROPY_BITS_PER_BYTE: u32 = 8;
 
     fn fill_raw(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        for byte in out {
+        for eight in out.chunks_mut(8) {
             self.0 ^= self.0 << 13;
             self.0 ^= self.0 >> 7;
             self.0 ^= self.0 << 17;
-            *byte = self.0 as u8;
+            eight.iter_mut().zip(self.0.to_le_bytes()).for_each(|(to, from)| *to = from);
         }
         Ok(())
     }

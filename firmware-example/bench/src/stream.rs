@@ -4,7 +4,8 @@ use board_qemu_mps2_an386::counter::{Counter, INSTRUCTIONS_PER_TICK};
 use board_qemu_mps2_an386::uart::Line;
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 
-/// The board's line. The counter stands still from when a byte is waited for until it is there.
+/// The board's line. The counter stands still from when a byte is waited for until it is there: from a read, or from
+/// when there was nothing to be read yet, until a read has something.
 #[derive(Debug)]
 pub struct CountedStream {
     line: Line,
@@ -65,7 +66,12 @@ impl Read for CountedStream {
 
 impl ReadReady for CountedStream {
     fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        self.line.read_ready()
+        let is_ready = self.line.read_ready()?;
+        if !is_ready {
+            // Whoever asks sleeps before it asks again, and how often is the other side's doing.
+            self.stop();
+        }
+        Ok(is_ready)
     }
 }
 

@@ -11,6 +11,9 @@ use provision_csr::{CHALLENGE_LEN, CSR_LEN_MAX, SoftwareKey, Subject, write_csr}
 /// As long as the names that other libraries were measured with.
 const DEVICE_SERIAL: &str = "nrf-351358811124772";
 
+/// A station's.
+static CHALLENGE: [u8; CHALLENGE_LEN] = [0xc5; CHALLENGE_LEN];
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut entropy = RepeatableEntropy::new();
@@ -18,8 +21,8 @@ fn main() -> ! {
     let Ok(subject) = Subject::new(DEVICE_SERIAL) else { panic!("a short name") };
     let mut out = [0; CSR_LEN_MAX];
     measure(|| {
-        let challenge = [0xc5; CHALLENGE_LEN];
         let key = Key::generate(&mut entropy);
-        key.is_ok_and(|key| black_box(write_csr(&subject, &key, &challenge, &mut out)).is_ok())
+        key.as_ref()
+            .is_ok_and(|key| black_box(write_csr(&subject, key, &CHALLENGE, &mut out)).is_ok())
     })
 }

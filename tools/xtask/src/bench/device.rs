@@ -134,18 +134,21 @@ fn cost(image: &Path, base: (u64, u64), logged: Logged) -> Result<Cost, Fault> {
     })
 }
 
-/// What is promised, and held by CI; `docs/benchmarks.md` says where more was wished for.
+/// What is promised, and held by CI.
 fn over_budget(report: &Report) -> Vec<String> {
-    const KB: u64 = 1024;
+    // One kB is 1,000 bytes.
+    const KB: u64 = 1_000;
     let Report { portable, asm } = report;
     let budgets = [
-        ("portable key + CSR, instructions", portable.key_and_csr.instructions, 6_000_000),
-        ("portable handshake, instructions", portable.handshake.instructions, 30_000_000),
-        ("asm key + CSR, instructions", asm.key_and_csr.instructions, 630_000),
+        ("portable key + CSR, instructions", portable.key_and_csr.instructions, 5_750_000),
+        ("portable handshake, instructions", portable.handshake.instructions, 29_000_000),
+        ("asm key + CSR, instructions", asm.key_and_csr.instructions, 550_000),
         ("asm key + CSR, flash", asm.key_and_csr.flash_bytes, 14 * KB),
         ("asm key + CSR, stack", asm.key_and_csr.stack_bytes, 3 * KB),
+        ("portable enrollment, instructions", portable.enrollment.instructions, 24_500_000),
+        ("asm enrollment, instructions", asm.enrollment.instructions, 4_750_000),
         ("asm enrollment, flash", asm.enrollment.flash_bytes, 32 * KB),
-        ("asm handshake, instructions", asm.handshake.instructions, 5_000_000),
+        ("asm handshake, instructions", asm.handshake.instructions, 4_800_000),
         ("asm handshake, stack", asm.handshake.stack_bytes, 12 * KB),
     ];
     budgets
