@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use provision_csr::PortableP256;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
-use provision_issuer::{FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy};
+use provision_issuer::{
+    DocumentKind, FileIssuer, Issuer as _, Lifetime, NameText, Profile, SignedBy,
+};
 use provision_ledger::{Certificates as _, Ledger as _, Lot, SqliteLedger};
 use provision_path::ServerName;
 use provision_station::enrollment::{EndpointPlan, Outcome, Randomness, Record, Timing};
@@ -17,7 +19,7 @@ use crate::cli::{Enroll, Unchecked};
 use crate::fault::Fault;
 use crate::line::Line;
 use crate::report::Report;
-use crate::{ca, ledger, pem, secret, system};
+use crate::{ca, files, ledger, secret, system};
 
 pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> {
     if arguments.port.is_empty() {
@@ -120,7 +122,7 @@ impl Station {
             policy: Policy { expected_device: arguments.expect.clone() },
             server_anchors: anchors
                 .iter()
-                .map(|path| pem::read_certificate(path))
+                .map(|path| files::read_one(path, DocumentKind::Certificate))
                 .collect::<Result<_, _>>()?,
             endpoint,
             time: now_s,

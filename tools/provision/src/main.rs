@@ -44,7 +44,6 @@ mod line;
 mod matching;
 mod ocsp;
 mod p12;
-mod pem;
 mod ports;
 mod report;
 mod revoke;
