@@ -50,8 +50,8 @@ impl Access {
     }
 }
 
-/// Creates `path` with `contents`; durable on return, but for its name in the directory (see
-/// [`sync_directory`]). An existing file is an error, never overwritten. What is left of a write
+/// Creates `path` with `contents`; durable on return, but for its name, which is so once
+/// the directory is synced. An existing file is an error, never overwritten. What is left of a write
 /// that failed is removed.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ use crate::template::{self, TemplateError, Variables};
 /// A subject as `openssl req -subj` takes it: attributes begin with `/`, parts of one attribute
 /// set are joined by `+`, and a backslash takes its meaning from the character after it.
 ///
-/// Values may hold variables in braces, such as `{device_serial}`; [`name`](Self::name) puts
+/// Values may hold variables in braces, such as `{device_serial}`. A profile puts
 /// values in their place, so that what is put in cannot add attributes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject(Vec<Vec<Attribute>>);
