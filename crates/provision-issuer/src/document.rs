@@ -1,7 +1,9 @@
 //! What is in a file: certificates, CSRs, CRLs, keys and more, PEM or DER, one or many.
 
+mod limited;
+
 use core::fmt;
-use std::io::{self, Read};
+use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::certificate::parse;
 use crate::key_file::{KeyFileFault, SealedKey};
+
+pub use limited::read_limited;
 
 /// One thing found in a file.
 pub struct Document {
@@ -123,40 +127,6 @@ pub enum DocumentError {
     /// The file could not be read.
     #[error("{0}")]
     Read(#[from] io::Error),
-}
-
-/// Reads a file to its end, but not more than can be meant: what is neither PEM nor DER is given
-/// up after the first bytes, and of DER its header says how long it is.
-///
-/// # Errors
-///
-/// [`DocumentError`].
-pub fn read_limited(mut input: impl Read) -> Result<Zeroizing<Vec<u8>>, DocumentError> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    input.by_ref().take(FIRST).read_to_end(&mut bytes)?;
-    let first = *bytes.first().ok_or(DocumentError::Empty)?;
-    if first == DER_SEQUENCE {
-        let wanted = der_len(&bytes);
-        if wanted > LEN_MAX {
-            return Err(DocumentError::TooLarge { max: LEN_MAX });
-        }
-        input
-            .by_ref()
-            .take((wanted + 1).saturating_sub(bytes.len()) as u64)
-            .read_to_end(&mut bytes)?;
-        if bytes.len() != wanted {
-            return Err(DocumentError::DerLength { wanted, found: bytes.len() });
-        }
-        return Ok(bytes);
-    }
-    if !contains(&bytes, BEGIN.as_bytes()) {
-        return Err(DocumentError::Neither { first });
-    }
-    input.take((LEN_MAX + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
-    if bytes.len() > LEN_MAX {
-        return Err(DocumentError::TooLarge { max: LEN_MAX });
-    }
-    Ok(bytes)
 }
 
 /// Finds everything in the contents of a file. Text around PEM blocks is passed over, and so are
@@ -389,7 +359,3 @@ const DER_SEQUENCE: u8 = 0x30;
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
-/// Where PEM must have begun: after the text that `openssl x509 -text` puts before it.
-const FIRST: u64 = 64 << 10;
-/// A CRL with a million entries has 54 MB in PEM.
-const LEN_MAX: usize = 128 << 20;

@@ -2,7 +2,7 @@
 //! caller goes on.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -50,8 +50,8 @@ impl Access {
     }
 }
 
-/// Creates `path` with `contents`; durable on return, but for its name in the directory (see
-/// [`sync_directory`]). An existing file is an error, never overwritten. What is left of a write
+/// Creates `path` with `contents`; durable on return, but for its name, which is so once
+/// the directory is synced. An existing file is an error, never overwritten. What is left of a write
 /// that failed is removed.
 ///
 /// # Errors
@@ -115,9 +115,26 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
     }
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(FileError::on("read", path))
+/// Reads a file that is no CRL: of 4 MiB at most.
+///
+/// # Errors
+///
+/// [`FileError`] with what the operating system said, or that it is larger.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let read = || {
+        let mut contents = Vec::new();
+        File::open(path)?.take(LEN_MAX + 1).read_to_end(&mut contents)?;
+        if contents.len() as u64 > LEN_MAX {
+            let why = format!("it is larger than {LEN_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        Ok(contents)
+    };
+    read().map_err(FileError::on("read", path))
 }
+
+/// A stranger's file must not fill the memory.
+const LEN_MAX: u64 = 4 << 20;
 
 /// The permission bits of a file, if they let others than its owner read it.
 #[cfg(unix)]

@@ -308,7 +308,7 @@ impl MadeCa {
             (to.device_issuing_key(), &self.device_issuing),
             (to.server_root_key(), &self.server_root),
         ];
-        // Each at once: a key from a passphrase takes a while.
+        // Each waits for the disk.
         std::thread::scope(|scope| {
             let write = |(path, authority): (PathBuf, &MadeAuthority)| {
                 key_file::write(&path, authority.key.key(), protection)

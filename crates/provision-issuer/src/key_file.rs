@@ -5,6 +5,8 @@ mod traditional;
 
 use std::path::{Path, PathBuf};
 
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
 use der::asn1::OctetString;
 use der::pem::{self, LineEnding};
 use der::{Decode as _, Encode as _, SecretDocument};
@@ -50,8 +52,13 @@ pub enum KeyFileFault {
         mode: u32,
     },
     /// It is not PEM.
-    #[error("it is not a PEM file ({0})")]
-    NotPem(der::Error),
+    #[error("it is not a PEM file: nothing that is one begins at byte {at} ({why})")]
+    NotPem {
+        /// Where it should be, in bytes.
+        at: usize,
+        /// What is wrong.
+        why: der::Error,
+    },
     /// It is PEM of something else.
     #[error("it holds a \"{label}\", not a private key")]
     NotAKey {
@@ -73,6 +80,16 @@ pub enum KeyFileFault {
     /// It is no key that can be used here.
     #[error(transparent)]
     Key(#[from] KeyFault),
+}
+
+impl KeyFileFault {
+    /// The same of a block that begins so many bytes into the file.
+    fn further(self, bytes: usize) -> Self {
+        match self {
+            Self::NotPem { at, why } => Self::NotPem { at: at + bytes, why },
+            other => other,
+        }
+    }
 }
 
 /// A key could not be written in PKCS#8.
@@ -115,29 +132,30 @@ impl SealedKey {
         if contents.first() == Some(&DER_SEQUENCE) {
             return Self::from_der(contents);
         }
-        let not_pem = |error: pem::Error| KeyFileFault::NotPem(error.into());
-        let text =
-            core::str::from_utf8(contents).map_err(|_| not_pem(pem::Error::CharacterEncoding))?;
+        let not_pem = |at, why: pem::Error| KeyFileFault::NotPem { at, why: why.into() };
+        let text = core::str::from_utf8(contents)
+            .map_err(|error| not_pem(error.valid_up_to(), pem::Error::CharacterEncoding))?;
         let mut other = None;
-        let mut rest = text;
-        while let Some(start) = rest.find(BEGIN) {
-            let block = &rest[start..];
-            let Some(end) = block.find(END).and_then(|at| {
-                block[at + END.len()..].find("-----").map(|more| at + END.len() + more + 5)
+        let mut at = 0;
+        while let Some(start) = text[at..].find(BEGIN) {
+            at += start;
+            let block = &text[at..];
+            let Some(end) = block.find(END).and_then(|end| {
+                block[end + END.len()..].find("-----").map(|more| end + END.len() + more + 5)
             }) else {
-                return Err(not_pem(pem::Error::PostEncapsulationBoundary));
+                return Err(not_pem(at, pem::Error::PostEncapsulationBoundary));
             };
-            let (block, after) = block.split_at(end);
+            let block = &block[..end];
             let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
             if label.ends_with("PRIVATE KEY") {
-                return Self::from_block(label, block);
+                return Self::from_block(label, block).map_err(|fault| fault.further(at));
             }
             other.get_or_insert_with(|| label.to_owned());
-            rest = after;
+            at += end;
         }
         Err(match other {
             Some(label) => KeyFileFault::NotAKey { label },
-            None => not_pem(pem::Error::PreEncapsulationBoundary),
+            None => not_pem(0, pem::Error::PreEncapsulationBoundary),
         })
     }
 
@@ -155,7 +173,8 @@ impl SealedKey {
                 der: Zeroizing::new(label.as_bytes().to_vec()),
             });
         }
-        let (_, document) = SecretDocument::from_pem(block).map_err(KeyFileFault::NotPem)?;
+        let (_, document) =
+            SecretDocument::from_pem(block).map_err(|why| KeyFileFault::NotPem { at: 0, why })?;
         Ok(Self { form, der: Zeroizing::new(document.as_bytes().to_vec()) })
     }
 
@@ -287,17 +306,35 @@ fn find(path: &Path) -> Result<SealedKey, KeyFileFault> {
     SealedKey::find(&Zeroizing::new(files::read(path)?))
 }
 
-/// AES-256-CBC under scrypt with N = 2^14, r = 8, p = 5: 16 MiB, which OpenSSL's limit of 32 MiB
-/// lets through, and as slow to guess as the more usual N = 2^17, p = 1 (OWASP, Password Storage
-/// Cheat Sheet).
+/// Derives what keys are encrypted with under this protection, if that is not done yet, so that
+/// they are written at once then: for a thread that does it while others do something else.
+///
+/// # Errors
+///
+/// [`WriteKeyError::Random`].
+pub fn prepare(protection: &KeyProtection) -> Result<(), WriteKeyError> {
+    if let KeyProtection::Encrypted(passphrase) = protection {
+        passphrase.scrypt(&passphrase.salt()?, cost());
+    }
+    Ok(())
+}
+
+/// scrypt with N = 2^14, r = 8, p = 5: 16 MiB, which OpenSSL's limit of 32 MiB lets through, and as
+/// slow to guess as the more usual N = 2^17, p = 1 (OWASP, Password Storage Cheat Sheet).
+fn cost() -> scrypt::Params {
+    scrypt::Params::new(14, 8, 5).expect("within the limits of RFC 7914 section 2")
+}
+
+/// AES-256-CBC under scrypt.
 fn encrypt(plain: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, WriteKeyError> {
-    let (mut salt, mut iv) = ([0; 16], [0; 16]);
-    random(&mut salt)?;
+    let (salt, mut iv) = (passphrase.salt()?, [0; 16]);
+    // Files that share a salt share a key, but never an initialisation vector.
     random(&mut iv)?;
-    let cost = scrypt::Params::new(14, 8, 5).expect("within the limits of RFC 7914 section 2");
-    let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv)
+    let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost(), &salt, iv)
         .map_err(pkcs8::Error::from)?;
-    let sealed = parameters.encrypt(passphrase.as_bytes(), plain).map_err(pkcs8::Error::from)?;
+    let key = passphrase.scrypt(&salt, cost());
+    let sealed = cbc::Encryptor::<aes::Aes256>::new((&*key).into(), &iv.into())
+        .encrypt_padded_vec::<Pkcs7>(plain);
     let info = EncryptedPrivateKeyInfoOwned {
         encryption_algorithm: parameters.into(),
         encrypted_data: OctetString::new(sealed).map_err(pkcs8::Error::from)?,
@@ -309,8 +346,16 @@ fn encrypt(plain: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, Writ
 fn decrypt(sealed: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, KeyFileFault> {
     let info = EncryptedPrivateKeyInfoRef::from_der(sealed).map_err(KeyFault::NotAKey)?;
     check_cost(&info.encryption_algorithm)?;
-    let plain =
-        info.encryption_algorithm.decrypt(passphrase.as_bytes(), info.encrypted_data.as_bytes());
+    let data = info.encrypted_data.as_bytes();
+    let plain = match our_own(&info.encryption_algorithm) {
+        Some((salt, iv)) => {
+            let key = passphrase.scrypt(salt, cost());
+            cbc::Decryptor::<aes::Aes256>::new((&*key).into(), &iv.into())
+                .decrypt_padded_vec::<Pkcs7>(data)
+                .map_err(|_| pkcs5::Error::DecryptFailed)
+        }
+        None => info.encryption_algorithm.decrypt(passphrase.as_bytes(), data),
+    };
     let plain = match plain {
         Ok(plain) => Zeroizing::new(plain),
         Err(pkcs5::Error::DecryptFailed) => return Err(KeyFileFault::WrongPassphrase),
@@ -323,6 +368,20 @@ fn decrypt(sealed: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, Key
         return Err(KeyFileFault::WrongPassphrase);
     }
     SecretDocument::try_from(plain.as_slice()).map_err(|_| KeyFileFault::WrongPassphrase)
+}
+
+/// Salt and initialisation vector of a key as [`encrypt`] writes it: the passphrase may know what
+/// opens it from the file before.
+fn our_own(scheme: &EncryptionScheme) -> Option<(&[u8], [u8; 16])> {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return None };
+    let kdf = parameters.kdf.scrypt()?;
+    let ours = pbes2::ScryptParams::from_params_and_salt(cost(), kdf.salt.as_bytes()).ok()?;
+    match parameters.encryption {
+        pbes2::EncryptionScheme::Aes256Cbc { iv } if *kdf == ours => {
+            Some((kdf.salt.as_bytes(), iv))
+        }
+        _ => None,
+    }
 }
 
 /// The file says how much work a guess is to be. One from a stranger may ask for hours.
@@ -340,11 +399,12 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyFileFault> {
         pbes2::Kdf::Scrypt(kdf) => {
             let bytes =
                 kdf.cost_parameter.saturating_mul(u64::from(kdf.block_size)).saturating_mul(128);
-            if bytes > SCRYPT_BYTES_MAX || kdf.parallelization > SCRYPT_PARALLEL_MAX {
+            let work = bytes.saturating_mul(u64::from(kdf.parallelization));
+            if bytes > SCRYPT_BYTES_MAX || work > SCRYPT_WORK_MAX {
                 return Err(KeyFileFault::TooCostly {
                     cost: format!(
                         "{bytes} bytes of scrypt, {} times (at most {SCRYPT_BYTES_MAX} here, \
-                         {SCRYPT_PARALLEL_MAX} times)",
+                         and {SCRYPT_WORK_MAX} with all the times)",
                         kdf.parallelization
                     ),
                 });
@@ -360,7 +420,8 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyFileFault> {
 const PBKDF2_ROUNDS_MAX: u32 = 2_000_000;
 /// OpenSSL's own limit.
 const SCRYPT_BYTES_MAX: u64 = 32 << 20;
-const SCRYPT_PARALLEL_MAX: u16 = 16;
+/// A second of work; what OWASP asks for is 80 to 128 MiB.
+const SCRYPT_WORK_MAX: u64 = 256 << 20;
 
 const DER_SEQUENCE: u8 = 0x30;
 const BEGIN: &str = "-----BEGIN ";

@@ -91,13 +91,18 @@ pub use document::{
     Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
     to_pem,
 };
-pub use files::{Access, FileError, create as create_file, replace as replace_file};
+pub use files::{
+    Access, FileError, create as create_file, read as read_file, replace as replace_file,
+};
 pub use host::{HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};
 pub use init::{CaNames, CaRequest, CaValidity, InitError, OpenedCa, init, init_opened};
 pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};
 pub use issuer_hints::{IssuerHints, name_of_der, organization_of_subject};
-pub use key_file::{KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem};
+pub use key_file::{
+    KeyFileError, KeyFileFault, SealedKey, WriteKeyError, key_to_der, key_to_pem,
+    prepare as prepare_protection,
+};
 pub use name::{Country, NameError, NameText};
 pub use ocsp::{
     Answering, NewResponder, OCSP_REQUEST_LEN_MAX, OcspAnswer, OcspOutcome, OcspResponder,

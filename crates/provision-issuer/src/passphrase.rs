@@ -1,9 +1,13 @@
 //! The passphrase of a CA, and whether its keys have one.
 
 use core::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use pkcs5::scrypt::{self, scrypt};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::random::{RandomError, random};
 
 /// How the private keys of a CA are kept on disk.
 #[derive(Debug)]
@@ -16,7 +20,27 @@ pub enum KeyProtection {
 }
 
 /// A passphrase. Wiped when dropped; `Debug` does not show it and nothing prints it.
-pub struct Passphrase(Zeroizing<String>);
+///
+/// The keys of a CA are written under one passphrase at one time. They share a salt, so that the key
+/// that encrypts them, which takes a quarter of a second, is derived once. A salt is there so that a
+/// guess counts for one passphrase alone; here there is only one, and who guesses it has all of the
+/// files, whatever their salts.
+pub struct Passphrase {
+    text: Zeroizing<String>,
+    /// Of what is written under it.
+    salt: OnceLock<[u8; Self::SALT_LEN]>,
+    /// The key that was derived last, for the next file with the same salt.
+    last: Mutex<Option<Derived>>,
+}
+
+struct Derived {
+    salt: Vec<u8>,
+    cost: scrypt::Params,
+    key: DerivedKey,
+}
+
+/// Of AES-256.
+pub(crate) type DerivedKey = Zeroizing<[u8; 32]>;
 
 impl Passphrase {
     /// The longest passphrase, in bytes: what OpenSSL's tools read (`PEM_BUFSIZE`).
@@ -38,11 +62,34 @@ impl Passphrase {
         if text.chars().any(char::is_control) {
             return Err(PassphraseError::ControlCharacter);
         }
-        Ok(Self(text))
+        Ok(Self { text, salt: OnceLock::new(), last: Mutex::new(None) })
     }
 
+    pub(crate) const SALT_LEN: usize = 16;
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+
+    /// The salt for what is written under it.
+    pub(crate) fn salt(&self) -> Result<[u8; Self::SALT_LEN], RandomError> {
+        let mut salt = [0; Self::SALT_LEN];
+        random(&mut salt)?;
+        Ok(*self.salt.get_or_init(|| salt))
+    }
+
+    /// The key that scrypt makes of it (RFC 7914). Several threads that want the same wait for one.
+    pub(crate) fn scrypt(&self, salt: &[u8], cost: scrypt::Params) -> DerivedKey {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(known) if known.salt == salt && known.cost == cost => known.key.clone(),
+            _ => {
+                let mut key = DerivedKey::default();
+                scrypt(self.as_bytes(), salt, &cost, &mut *key).expect("32 bytes are not too many");
+                *last = Some(Derived { salt: salt.to_vec(), cost, key: key.clone() });
+                key
+            }
+        }
     }
 }
 

@@ -87,7 +87,8 @@ pub fn make_trust_store(
 ///
 /// [`Pkcs12Error::WrongPassword`], or what else is wrong with it.
 pub fn open(der: &[u8], password: &Passphrase) -> Result<Contents, Pkcs12Error> {
-    if let Some(rounds) = most_rounds(der, DEPTH_MAX).filter(|rounds| *rounds > ROUNDS_MAX) {
+    let rounds = rounds_in(der, DEPTH_MAX);
+    if rounds > ROUNDS_MAX {
         return Err(Pkcs12Error::TooCostly { rounds });
     }
     let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
@@ -136,14 +137,14 @@ fn write(
     writer.write().map_err(library)
 }
 
-/// The most rounds that any part of it asks for. The library would do them all, however many a stranger wrote there.
+/// The rounds that all parts of it ask for. The library would do them all, however many a stranger wrote there.
 ///
 /// They stand behind a salt, in whatever is encrypted and in the MAC (RFC 8018 appendix A.2, RFC 7292 section 4 and
 /// appendix C): an integer right behind octets, at any depth, in octets that hold DER too.
-fn most_rounds(der: &[u8], depth_left: usize) -> Option<u64> {
-    let mut most = None;
+fn rounds_in(der: &[u8], depth_left: usize) -> u64 {
+    let mut all = 0_u64;
     let mut behind_octets = false;
-    let mut reader = SliceReader::new(der).ok()?;
+    let Ok(mut reader) = SliceReader::new(der) else { return 0 };
     while let Ok(element) = AnyRef::decode(&mut reader) {
         let tag = element.tag();
         if tag == Tag::Integer && behind_octets {
@@ -151,14 +152,14 @@ fn most_rounds(der: &[u8], depth_left: usize) -> Option<u64> {
                 .value()
                 .iter()
                 .try_fold(0_u64, |sum, byte| Some(sum.checked_mul(256)? + u64::from(*byte)));
-            most = most.max(Some(rounds.unwrap_or(u64::MAX)));
+            all = all.saturating_add(rounds.unwrap_or(u64::MAX));
         }
         behind_octets = tag == Tag::OctetString;
         if (tag.is_constructed() || behind_octets) && depth_left > 0 {
-            most = most.max(most_rounds(element.value(), depth_left - 1));
+            all = all.saturating_add(rounds_in(element.value(), depth_left - 1));
         }
     }
-    most
+    all
 }
 
 fn library(error: p12_keystore::error::Error) -> Pkcs12Error {
@@ -196,7 +197,7 @@ pub enum Pkcs12Error {
 
 /// What Java writes today, and OpenSSL reads in a moment.
 const ROUNDS: u32 = 10_000;
-/// Java's own limit is five million; OWASP asks for 600,000.
+/// Java's own limit is five million; OWASP asks for 600,000, and there are three parts to derive a key for.
 const ROUNDS_MAX: u64 = 2_000_000;
 /// A key stands twelve deep.
 const DEPTH_MAX: usize = 32;

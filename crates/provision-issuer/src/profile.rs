@@ -3,7 +3,6 @@
 mod file;
 
 use core::net::IpAddr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use const_oid::ObjectIdentifier;
@@ -18,6 +17,7 @@ use x509_cert::ext::pkix::name::{GeneralName, HardwareModuleName, OtherName};
 
 use crate::algorithm::key_name;
 use crate::certificate::{Contents, Statement};
+use crate::files;
 use crate::server_name::{DnsName, DnsNameError};
 use crate::subject::{Subject, SubjectError};
 use crate::template::{TemplateError, Variables, fill, variables};
@@ -196,12 +196,14 @@ impl Profile {
     /// [`ProfileError`] with what the file system or the file says.
     pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let at = |fault| ProfileError { profile: path.display().to_string(), fault };
-        let text = fs::read_to_string(path).map_err(|error| {
-            at(ProfileFault::Read {
-                path: path.to_owned(),
-                cause: error.to_string(),
-                known: Self::SHIPPED.join(", "),
-            })
+        let unread = |cause: String| {
+            let known = Self::SHIPPED.join(", ");
+            at(ProfileFault::Read { path: path.to_owned(), cause, known })
+        };
+        let bytes = files::read(path).map_err(|error| unread(error.source.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let byte = error.utf8_error().valid_up_to();
+            at(ProfileFault::Toml(format!("it is no text: byte {byte} is not UTF-8")))
         })?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         Self::parse(&name, &text).map_err(at)

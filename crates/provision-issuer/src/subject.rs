@@ -10,7 +10,6 @@ use const_oid::db::rfc4519::{
     ORGANIZATIONAL_UNIT_NAME, SERIAL_NUMBER, SN, ST, STREET, TITLE, UID,
 };
 use der::asn1::{Any, Ia5String, Ia5StringRef, PrintableStringRef, Utf8StringRef};
-use der::{Decode as _, Encode as _};
 use thiserror::Error;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::name::DirectoryString;
@@ -22,7 +21,7 @@ use crate::template::{self, TemplateError, Variables};
 /// A subject as `openssl req -subj` takes it: attributes begin with `/`, parts of one attribute
 /// set are joined by `+`, and a backslash takes its meaning from the character after it.
 ///
-/// Values may hold variables in braces, such as `{device_serial}`; [`name`](Self::name) puts
+/// Values may hold variables in braces, such as `{device_serial}`. A profile puts
 /// values in their place, so that what is put in cannot add attributes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject(Vec<Vec<Attribute>>);
@@ -141,8 +140,9 @@ impl Subject {
             }
             name.push(relative);
         }
-        // The one way from an RdnSequence to a Name that is not called hazardous.
-        Ok(Name::from_der(&name.to_der()?)?)
+        // Hazardous is what was not checked, and all of it was: no name of a certificate comes from
+        // here but by `encode`.
+        Ok(Name::hazmat_from_rdn_sequence(name))
     }
 
     /// Every variable that is in it.

@@ -116,12 +116,39 @@ impl Material {
         }
         // A CRL in the name of the servers' root, by another key.
         self.forged_crl();
+        self.crls_of_roots();
         // An answer of a server whose clock is ahead.
         fs::write(
             self.dir().join("tomorrow"),
             "HTTP/1.0 200 OK\r\nDate: Tue, 01 Jan 2041 12:00:00 GMT\r\n\r\nhello\r\n",
         )
         .unwrap();
+    }
+
+    /// What roots say of the issuing CAs below them: that of `site`, and that of the devices.
+    fn crls_of_roots(&self) {
+        fs::write(self.dir().join("index.txt"), "").unwrap();
+        let by = |ca: &str, options: &str| {
+            self.openssl(&format!(
+                "ca -config openssl.cnf -cert {ca}.crt -keyfile {ca}.key {options}"
+            ));
+        };
+        let past = "-gencrl -crl_lastupdate 20240101000000Z -crl_nextupdate 20240201000000Z";
+        by("issuing", "-gencrl -crldays 30 -out issuing.crl");
+        by("root", "-gencrl -crldays 30 -out root.crl");
+        by("root", &format!("{past} -out old-root.crl"));
+        by("ca/device-root", &format!("{past} -out old-device-root.crl"));
+        by("root", "-revoke issuing.crt -crl_reason CACompromise");
+        by("root", "-gencrl -crldays 30 -out root-without-issuing.crl");
+        fs::write(self.dir().join("index.txt"), "").unwrap();
+        by("ca/device-root", "-revoke ca/device-issuing.crt -crl_reason CACompromise");
+        by("ca/device-root", "-gencrl -crldays 30 -out root-without-devices.crl");
+        self.join("all-good.crl", &["root.crl", "issuing.crl"]);
+        self.join("all-revoked.crl", &["root-without-issuing.crl", "issuing.crl"]);
+        self.join("all-old.crl", &["old-root.crl", "issuing.crl"]);
+        let devices = "crl/device-issuing.crl";
+        self.join("devices-revoked.crl", &["root-without-devices.crl", devices]);
+        self.join("devices-old.crl", &["old-device-root.crl", devices]);
     }
 
     fn forged_crl(&self) {

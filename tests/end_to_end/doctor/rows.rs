@@ -139,7 +139,7 @@ pub(super) const HEALTHY: &[Row] = &[
     ),
     row(
         "an issuing CA that is sent",
-        Openssl("-cert site.crt -key site.key -cert_chain site-and-issuing.crt"),
+        SITE,
         "--ca root.crt",
         OK,
         "\"path\":[\"/O=Acme/CN=site\",\"/O=Acme/CN=issuing\",\"/O=Acme/CN=Root\"]",
@@ -150,6 +150,13 @@ pub(super) const HEALTHY: &[Row] = &[
         "--ca ca/server-root.crt --alpn h9 --alpn http/1.1",
         OK,
         "\"alpn\":\"http/1.1\"",
+    ),
+    row(
+        "CRLs of root and issuing CA that are good",
+        SITE,
+        "--ca root.crt --crl all-good.crl --speak tls",
+        OK,
+        "",
     ),
     row(
         "CRLs that are good",
@@ -421,6 +428,27 @@ pub(super) const SERVER: &[Row] = &[
         "ended on 2024-02-01",
     ),
     row(
+        "the CA that signed it is revoked",
+        SITE,
+        "--ca root.crt --crl all-revoked.crl",
+        ("server-revoked", 18),
+        "its issuer /O=Acme/CN=issuing: was revoked",
+    ),
+    row(
+        "the CA that signed it is revoked, and trusted beside the root that revoked it",
+        SITE,
+        "--ca root.crt --ca issuing.crt --crl all-revoked.crl",
+        ("server-revoked", 18),
+        "its issuer /O=Acme/CN=issuing: was revoked",
+    ),
+    row(
+        "the root's CRL has ended",
+        SITE,
+        "--ca root.crt --crl all-old.crl",
+        ("crl-expired", 18),
+        "the CRL of /O=Acme/CN=Root ended on 2024-02-01",
+    ),
+    row(
         "a CRL by somebody else",
         GOOD_NGINX,
         "--ca ca/server-root.crt --crl forged.crl",
@@ -579,6 +607,20 @@ pub(super) const CLIENT: &[Row] = &[
         "The SSL certificate error",
     ),
     row(
+        "the CA of our certificate is revoked, nginx",
+        NGINX_WITHOUT_DEVICES,
+        "--ca ca/server-root.crt --cert alice/client.crt --key alice/client.key --client-ca ca/device-ca-bundle.crt --crl devices-revoked.crl",
+        ("client-revoked", 21),
+        "was revoked",
+    ),
+    row(
+        "the root's CRL has ended, nginx",
+        NGINX_WITH_OLD_CRL,
+        "--ca ca/server-root.crt --cert alice/client.crt --key alice/client.key --client-ca ca/device-ca-bundle.crt --crl devices-old.crl",
+        ("crl-expired", 18),
+        "Device Root",
+    ),
+    row(
         "the server's CRL has ended",
         Openssl(
             "-cert server/server.crt -key server/server.key -CAfile ca/device-ca-bundle.crt -CRL old-device-issuing.crl -crl_check -Verify 2 -verify_return_error",
@@ -589,6 +631,18 @@ pub(super) const CLIENT: &[Row] = &[
     ),
 ];
 
+/// A server below an issuing CA, whose root is not sent.
+const SITE: Serve = Openssl("-cert site.crt -key site.key -cert_chain site-and-issuing.crt");
+const NGINX_WITHOUT_DEVICES: Serve = Nginx(
+    "ssl_protocols TLSv1.3; ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
+     ssl_client_certificate ca/device-ca-bundle.crt; ssl_crl devices-revoked.crl; ssl_verify_client on; \
+     return 200 hello;",
+);
+const NGINX_WITH_OLD_CRL: Serve = Nginx(
+    "ssl_protocols TLSv1.3; ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
+     ssl_client_certificate ca/device-ca-bundle.crt; ssl_crl devices-old.crl; ssl_verify_client on; \
+     return 200 hello;",
+);
 const NGINX_WITH_CRL: Serve = Nginx(
     "ssl_protocols TLSv1.3; ssl_certificate server/server.crt; ssl_certificate_key server/server.key; \
      ssl_client_certificate ca/device-ca-bundle.crt; ssl_crl crl/all.crl; ssl_verify_client on; \

@@ -196,7 +196,8 @@ fn listens(address: SocketAddr) -> bool {
 
 fn nginx(dir: &Path, address: SocketAddr, ssl: &str, directives: &str) -> Server {
     let place = dir.join(format!("nginx-{}", address.port()));
-    fs::create_dir(&place).unwrap();
+    // A port may come back to another row.
+    fs::create_dir_all(&place).unwrap();
     let (dir_text, place_text) = (dir.display(), place.display());
     // Paths in the directives are relative to the configuration's place, which is `dir`.
     let configuration = format!(

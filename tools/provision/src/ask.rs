@@ -2,6 +2,7 @@
 
 use der::pem::{self, LineEnding};
 use provision_csr::{PortableP256, PublicKey, Signature};
+use provision_issuer::DocumentKind;
 use provision_ledger::Ledger as _;
 use provision_station::EnrollmentFault;
 use provision_station::enrollment::{CSR_LEN_MAX, Timing};
@@ -15,7 +16,7 @@ use crate::conversation::Conversation;
 use crate::fault::Fault;
 use crate::line::Line;
 use crate::report::{Report, hex};
-use crate::{ledger, pem as files, system};
+use crate::{files, ledger, system};
 
 pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Result<(), Fault> {
     match &arguments.question {
@@ -103,7 +104,8 @@ fn csr(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
 }
 
 fn prove(arguments: &AskProve, report: &mut Report) -> Result<(), Fault> {
-    let leaf = arguments.leaf.as_deref().map(files::read_certificate).transpose()?;
+    let certificate = |path| files::read_one(path, DocumentKind::Certificate);
+    let leaf = arguments.leaf.as_deref().map(certificate).transpose()?;
     let mut line = open(&arguments.port)?;
     let (mut conversation, hello) = Conversation::open(&mut line, Timing::default().hello)?;
     let chain = match leaf {

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::cli::CaPlace;
 use crate::fault::Fault;
 use crate::report::Report;
-use crate::{ledger, secret, system};
+use crate::{files, ledger, secret, system};
 
 pub(crate) use self::watch::Watch;
 
@@ -162,7 +162,7 @@ fn make(
     for source in &sources {
         let path = out.join(source.crl_file());
         if !source.has_key() {
-            match fs::read(&path).ok().and_then(|contents| {
+            match files::read(&path).ok().and_then(|contents| {
                 find_document(&contents, DocumentKind::Crl).ok().map(|found| found.bytes.to_vec())
             }) {
                 Some(der) => all.push_str(&to_pem(DocumentKind::Crl, &der)),

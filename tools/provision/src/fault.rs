@@ -19,6 +19,7 @@ use provision_wire::{ChainCause, Refusal};
 use thiserror::Error;
 
 use crate::doctor::Diagnosis;
+use crate::secret::Of;
 
 /// Why the tool did not do what it was asked.
 #[derive(Debug, Error)]
@@ -201,15 +202,14 @@ pub(crate) enum Fault {
         /// Why.
         cause: std::io::Error,
     },
-    /// A file holds something else than a certificate.
-    #[error("{} is no X.509 certificate in PEM or DER", path.display())]
-    NotACertificate {
-        /// Which.
-        path: PathBuf,
-    },
     /// No passphrase where one is needed.
-    #[error("{0}")]
-    Passphrase(String),
+    #[error("{what}")]
+    Passphrase {
+        /// Whose.
+        of: Of,
+        /// What is wrong.
+        what: String,
+    },
     /// The clock cannot be right.
     #[error(
         "the clock of this machine is not set: it shows {now_s} s since 1970, and this program was \
@@ -328,7 +328,7 @@ impl Fault {
             | Self::Responder(_)
             | Self::Key(_)
             | Self::WriteKey(_)
-            | Self::Passphrase(_)
+            | Self::Passphrase { .. }
             | Self::Clock { .. }
             | Self::ClockJumped { .. } => 14,
             Self::RecordIssued(
@@ -364,7 +364,6 @@ impl Fault {
             | Self::Document { .. }
             | Self::Listen { .. }
             | Self::Pkcs12(_)
-            | Self::NotACertificate { .. }
             | Self::Random(_)
             | Self::Output(_) => 1,
         }
@@ -432,9 +431,12 @@ impl Fault {
             }
             Self::Interrupted => "run the same command again: it goes on where it was",
             Self::Enrollment(fault) => enrollment_hint(fault),
+            Self::CaOpen(OpenError::NotACaDirectory { .. }) => {
+                "`provision ca init` makes a CA; `--ca` says where it is (for `config`: `--for`)"
+            }
             Self::CaOpen(_) => {
-                "`provision ca init` makes a CA; `--ca` says where it is; a wrong passphrase shows \
-                 here too"
+                "is it the CA's own passphrase? `provision inspect` shows what each file holds; \
+                 `--ca` says where the CA is (for `config`: `--for`)"
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
             Self::Issue(_) => "nothing was signed; the device can be run again",
@@ -488,6 +490,10 @@ impl Fault {
             }
             Self::RecordCertificate(_) => {
                 "no certificate leaves unrecorded; mend the ledger and run again"
+            }
+            Self::Revoke(RevokeError::NotOnRecord { which }) if which.starts_with("lot ") => {
+                "nothing was revoked; a lot is on record once a device was enrolled under that very \
+                 name (`provision --lot`); `--ledger` says in which ledger"
             }
             Self::Revoke(_) => {
                 "`provision ledger list` shows what is on record; one that is not can be given \
@@ -552,10 +558,7 @@ impl Fault {
             Self::NotInLedger { .. } => {
                 "give the certificate with `--leaf`, or the right ledger with `--ledger`"
             }
-            Self::Passphrase(_) => {
-                "give it with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or run in a \
-                 terminal"
-            }
+            Self::Passphrase { of, .. } => of.hint(),
             Self::Clock { .. } => {
                 "set the clock first: certificates would be valid from the wrong day on \
                  (`--insecure-ignore-clock` goes on nevertheless)"
@@ -563,7 +566,6 @@ impl Fault {
             Self::ClockJumped { .. } => {
                 "somebody set the clock: see that it is right, and start again"
             }
-            Self::NotACertificate { .. } => "openssl x509 -in FILE -noout shows what it is",
             Self::Read { .. } => "is the file there, and may you read it?",
             Self::StationStopped { .. } => {
                 "what stopped it is reported above: find out before anything goes on"

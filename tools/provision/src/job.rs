@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use provision_issuer::{FileIssuer, Lifetime, NameText, Profile, SignedBy};
+use provision_issuer::{DocumentKind, FileIssuer, Lifetime, NameText, Profile, SignedBy};
 use provision_ledger::Lot;
 use provision_path::ServerName;
 use provision_station::Plan;
@@ -15,7 +15,7 @@ use crate::arguments::values;
 use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
-use crate::{ca, ledger, pem, secret, system};
+use crate::{ca, files, ledger, secret, system};
 
 /// What every device of a call is given.
 #[derive(Debug, Args)]
@@ -152,7 +152,7 @@ impl Job {
             policy: Policy { expected_device: None },
             server_anchors: anchors
                 .iter()
-                .map(|path| pem::read_certificate(path))
+                .map(|path| files::read_one(path, DocumentKind::Certificate))
                 .collect::<Result<_, _>>()?,
             endpoint,
             time: now_s,

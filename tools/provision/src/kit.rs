@@ -8,6 +8,7 @@ use provision_issuer::pkcs12::{self, Strength};
 use provision_issuer::{
     Access, CaNames, CaRequest, DnsName, FileIssuer, HostIdentity, KeyProtection, KeyType,
     Passphrase, Profile, ServerName, Variables, create_file, inspect::CertificateValues,
+    prepare_protection,
 };
 use provision_ledger::{Certificates as _, SqlLedger};
 use serde_json::json;
@@ -20,6 +21,7 @@ use crate::config::{self, Demand, Folder, Material, Revocation, Source};
 use crate::fault::Fault;
 use crate::p12::file_name;
 use crate::report::{Report, hex};
+use crate::secret::Of;
 use crate::signing::for_names;
 use crate::{ledger, secret, system};
 
@@ -175,6 +177,16 @@ impl<'a> Plan<'a> {
     }
 
     fn make(&self, dir: &Path) -> Result<(), Fault> {
+        // What a passphrase is made into takes a quarter of a second, and there are two.
+        std::thread::scope(|scope| {
+            let preparing = scope.spawn(|| prepare_protection(&self.client.protection));
+            let made = self.fill(dir);
+            let prepared = preparing.join().unwrap_or_else(|why| std::panic::resume_unwind(why));
+            made.and_then(|()| Ok(prepared?))
+        })
+    }
+
+    fn fill(&self, dir: &Path) -> Result<(), Fault> {
         let ca = dir.join("ca");
         let mut opened = provision_issuer::init_opened(&ca, &self.ca)?;
         let mut ledger = SqlLedger::create(&ledger::path(None, &ca))?;
@@ -317,7 +329,7 @@ impl Client {
         let protection = secret::for_new_key(&new)?;
         let password_text = hex(&system::bytes::<12>()?);
         let password = Passphrase::new(password_text.clone())
-            .map_err(|fault| Fault::Passphrase(fault.to_string()))?;
+            .map_err(|fault| Fault::Passphrase { of: Of::ANewKey, what: fault.to_string() })?;
         Ok(Self { profile, values, protection, password, password_text })
     }
 }

@@ -55,7 +55,6 @@ mod lot;
 mod matching;
 mod ocsp;
 mod p12;
-mod pem;
 mod plan;
 mod ports;
 mod report;

@@ -115,8 +115,12 @@ fn new_password(file: Option<PathBuf>) -> Result<Passphrase, Fault> {
     let new = NewKeyPassphrase { new_passphrase_file: file, insecure_plaintext_key: false };
     match secret::for_new_key(&new)? {
         KeyProtection::Encrypted(password) => Ok(password),
-        KeyProtection::InsecurePlaintext => Err(Fault::Passphrase("PKCS#12 has a password".into())),
+        KeyProtection::InsecurePlaintext => Err(no_password(secret::Of::ANewKey)),
     }
+}
+
+fn no_password(of: secret::Of) -> Fault {
+    Fault::Passphrase { of, what: "PKCS#12 has a password".into() }
 }
 
 fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
@@ -124,7 +128,7 @@ fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
     let KeyProtection::Encrypted(password) =
         secret::for_key(&arguments.file, &arguments.passphrase)?
     else {
-        return Err(Fault::Passphrase("PKCS#12 has a password".into()));
+        return Err(no_password(secret::Of::AKey));
     };
     let contents =
         pkcs12::open(&der, &password).map_err(|fault| files::document(&arguments.file, &fault))?;

@@ -11,22 +11,66 @@ use crate::cli::CaPlace;
 use crate::fault::Fault;
 use crate::files;
 
-const OF_THE_CA: &str = "PROVISION_PASSPHRASE";
-const OF_A_KEY: &str = "PROVISION_KEY_PASSPHRASE";
-const OF_A_NEW_KEY: &str = "PROVISION_NEW_KEY_PASSPHRASE";
+/// What a passphrase is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A CA that is there.
+    TheCa,
+    /// A CA that is made.
+    ANewCa,
+    /// A file that is read.
+    AKey,
+    /// A file that is written.
+    ANewKey,
+}
+
+impl Of {
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::TheCa | Self::ANewCa => "PROVISION_PASSPHRASE",
+            Self::AKey => "PROVISION_KEY_PASSPHRASE",
+            Self::ANewKey => "PROVISION_NEW_KEY_PASSPHRASE",
+        }
+    }
+
+    /// How it can be given, or done without.
+    pub(crate) const fn hint(self) -> &'static str {
+        match self {
+            Self::TheCa => {
+                "give it with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or run in a \
+                 terminal"
+            }
+            Self::ANewCa => {
+                "give it with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or run in a \
+                 terminal; for development, `--insecure-plaintext-keys` does without one"
+            }
+            Self::AKey => {
+                "give it with `--key-passphrase-file FILE` or in PROVISION_KEY_PASSPHRASE, or run \
+                 in a terminal"
+            }
+            Self::ANewKey => {
+                "give it with `--new-passphrase-file FILE` or in PROVISION_NEW_KEY_PASSPHRASE, or \
+                 run in a terminal; a key can be made without one by `--insecure-plaintext-key` \
+                 (`kit`: `--insecure-plaintext-keys`)"
+            }
+        }
+    }
+}
 
 /// For a CA that is there: asks only if its keys are encrypted.
 pub(crate) fn for_opening(place: &CaPlace, encrypted: bool) -> Result<KeyProtection, Fault> {
     if !encrypted {
         return Ok(KeyProtection::InsecurePlaintext);
     }
-    let given = given(place.passphrase_file.as_deref(), OF_THE_CA)?;
-    given.map_or_else(|| prompt("Passphrase of the CA: "), Ok).and_then(protection)
+    let given = given(place.passphrase_file.as_deref(), Of::TheCa)?;
+    given
+        .map_or_else(|| prompt("Passphrase of the CA: ", Of::TheCa), Ok)
+        .and_then(|text| protection(text, Of::TheCa))
 }
 
 /// For a CA that is to be made: a prompt asks twice.
 pub(crate) fn for_making(place: &CaPlace) -> Result<KeyProtection, Fault> {
-    new(place.passphrase_file.as_deref(), OF_THE_CA, "New passphrase for the CA: ")
+    new(place.passphrase_file.as_deref(), Of::ANewCa, "New passphrase for the CA: ")
 }
 
 /// For a key that is to be written.
@@ -35,7 +79,7 @@ pub(crate) fn for_new_key(arguments: &NewKeyPassphrase) -> Result<KeyProtection,
         return Ok(KeyProtection::InsecurePlaintext);
     }
     let file = arguments.new_passphrase_file.as_deref();
-    new(file, OF_A_NEW_KEY, "Passphrase for the new key: ")
+    new(file, Of::ANewKey, "Passphrase for the new key: ")
 }
 
 /// Reads a private key from a file, whatever its form, and asks for its passphrase if it has one.
@@ -59,41 +103,42 @@ pub(crate) fn open_key(
 
 /// What opens a file that is known to be under a passphrase.
 pub(crate) fn for_key(path: &Path, arguments: &KeyPassphrase) -> Result<KeyProtection, Fault> {
-    let given = given(arguments.key_passphrase_file.as_deref(), OF_A_KEY)?;
+    let given = given(arguments.key_passphrase_file.as_deref(), Of::AKey)?;
     let text = format!("Passphrase of {}: ", path.display());
-    given.map_or_else(|| prompt(&text), Ok).and_then(protection)
+    given.map_or_else(|| prompt(&text, Of::AKey), Ok).and_then(|text| protection(text, Of::AKey))
 }
 
-fn new(file: Option<&Path>, variable: &str, text: &str) -> Result<KeyProtection, Fault> {
-    if let Some(given) = given(file, variable)? {
-        return protection(given);
+fn new(file: Option<&Path>, of: Of, text: &str) -> Result<KeyProtection, Fault> {
+    if let Some(given) = given(file, of)? {
+        return protection(given, of);
     }
-    let first = prompt(text)?;
-    if *prompt("The same once more: ")? != *first {
-        return Err(Fault::Passphrase("the two passphrases differ".into()));
+    let first = prompt(text, of)?;
+    if *prompt("The same once more: ", of)? != *first {
+        return Err(Fault::Passphrase { of, what: "the two passphrases differ".into() });
     }
-    protection(first)
+    protection(first, of)
 }
 
-fn protection(mut text: Zeroizing<String>) -> Result<KeyProtection, Fault> {
+fn protection(mut text: Zeroizing<String>, of: Of) -> Result<KeyProtection, Fault> {
     let passphrase = Passphrase::new(core::mem::take(&mut *text))
-        .map_err(|fault| Fault::Passphrase(fault.to_string()))?;
+        .map_err(|fault| Fault::Passphrase { of, what: fault.to_string() })?;
     Ok(KeyProtection::Encrypted(passphrase))
 }
 
 /// From a file or the environment.
-fn given(file: Option<&Path>, variable: &str) -> Result<Option<Zeroizing<String>>, Fault> {
+fn given(file: Option<&Path>, of: Of) -> Result<Option<Zeroizing<String>>, Fault> {
     match file {
         Some(path) => files::first_line(path).map(Some),
-        None => Ok(std::env::var(variable).ok().map(Zeroizing::new)),
+        None => Ok(std::env::var(of.variable()).ok().map(Zeroizing::new)),
     }
 }
 
-fn prompt(text: &str) -> Result<Zeroizing<String>, Fault> {
+fn prompt(text: &str, of: Of) -> Result<Zeroizing<String>, Fault> {
     if !std::io::stdin().is_terminal() {
-        return Err(Fault::Passphrase("a passphrase is needed, and none is given".into()));
+        let what = "a passphrase is needed, and none is given".into();
+        return Err(Fault::Passphrase { of, what });
     }
     rpassword::prompt_password(text)
         .map(Zeroizing::new)
-        .map_err(|cause| Fault::Passphrase(format!("cannot ask for the passphrase: {cause}")))
+        .map_err(|cause| Fault::Passphrase { of, what: format!("cannot ask for it: {cause}") })
 }

@@ -17,7 +17,7 @@ use crate::needs::{
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
-use crate::{bench, firmware, fuzz, hack, pkilint, real_boards, simulate, sizes};
+use crate::{bench, firmware, fuzz, hack, python, real_boards, simulate, sizes};
 
 /// `cargo xtask ci`
 pub(crate) fn run() -> Result<(), Fault> {
@@ -82,7 +82,8 @@ pub(crate) fn run() -> Result<(), Fault> {
     step("tests");
     let program = built_program().while_doing("building the CLI")?;
     found.push(("PROVISION_PROGRAM".into(), program));
-    found.push(("PROVISION_PKILINT".into(), pkilint::ensure()?));
+    found.push(("PROVISION_PKILINT".into(), python::PKILINT.ensure()?));
+    found.push(("PROVISION_ENVOY".into(), python::ENVOY.ensure()?));
     if find("cargo-nextest").is_some() {
         cargo_with(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], &found)
     } else {

@@ -35,7 +35,7 @@ pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy
 pub(crate) const ZOOKEEPER: Need =
     Need { program: "/usr/share/java/zookeeper.jar", packages: &["libzookeeper-java"] };
 
-/// Runs pkilint, from a virtual environment.
+/// Runs what is on PyPI alone, from a virtual environment.
 pub(crate) const PYTHON: Need = Need { program: "python3", packages: &["python3", "python3-venv"] };
 
 /// Compiles libFuzzer.

@@ -67,7 +67,7 @@ impl Sealed {
         // A PEM block of its own, for the decoder to read, which knows no headers.
         let plain = format!("-----BEGIN KEY-----\n{}\n-----END KEY-----\n", wrapped(&base64));
         let (_, sealed) = pem::decode_vec(plain.as_bytes())
-            .map_err(|error| KeyFileFault::NotPem(error.into()))?;
+            .map_err(|error| KeyFileFault::NotPem { at: 0, why: error.into() })?;
         Ok(Some(Self { cipher, iv, sealed }))
     }
 

@@ -169,8 +169,8 @@ fn key_files_that_hold_something_else() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(matches!(fault_of(b"rubbish"), KeyFileFault::NotPem(_)));
-    assert!(matches!(fault_of(b"\xff\xfe"), KeyFileFault::NotPem(_)));
+    assert!(matches!(fault_of(b"rubbish"), KeyFileFault::NotPem { at: 0, .. }));
+    assert!(matches!(fault_of(b"\xff\xfe"), KeyFileFault::NotPem { at: 0, .. }));
     let made = |arguments: &[&str]| accepted_stdout(&openssl(arguments));
     let other = fault_of(&made(&["genpkey", "-algorithm", "ED25519"]));
     assert!(matches!(other, KeyFileFault::Key(_)), "{other:?}");

@@ -1,7 +1,7 @@
 //! A directory that a server's files go into.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use provision_issuer::{Access, create_file};
@@ -99,11 +99,14 @@ impl NewFile {
     /// Whether it is there already, word for word. Another in its place is an error, unless it may
     /// be replaced.
     fn is_there(&self, replace: bool) -> Result<bool, Fault> {
-        let found = match fs::read(&self.path) {
-            Ok(found) => Zeroizing::new(found),
+        // One that is longer is another, however long it is.
+        let mut found = Zeroizing::new(Vec::new());
+        let most = self.contents.len() as u64 + 1;
+        match fs::File::open(&self.path).and_then(|file| file.take(most).read_to_end(&mut found)) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(cause) => return Err(Fault::Read { path: self.path.clone(), cause }),
-        };
+        }
         if found == self.contents {
             return Ok(true);
         }

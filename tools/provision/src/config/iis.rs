@@ -132,7 +132,7 @@ if (-not (Get-WebBinding -Name $site -Protocol https -Port $port)) {
 $binding = if ($address.Contains(':')) { "[$address]:$port" } else { "${address}:$port" }
 & netsh.exe http delete sslcert ipport=$binding 2>&1 | Out-Null
 & netsh.exe http add sslcert ipport=$binding certhash=$($server.Thumbprint) `
-    appid='{4dc3e181-e14b-4a21-b022-59fc669b0914}' certstorename=MY `
+    'appid={4dc3e181-e14b-4a21-b022-59fc669b0914}' certstorename=MY `
     verifyclientcertrevocation={revocation} clientcertnegotiation=Enable `
     sslctlstorename=ClientAuthIssuer
 if ($LASTEXITCODE -ne 0) { throw "netsh did not bind the certificate to $binding" }

@@ -1,10 +1,10 @@
 //! PKCS#12 for servers that want that: a key store, a trust store and the password of both.
 
-use std::fs;
 use std::path::Path;
 
 use provision_issuer::Passphrase;
 use provision_issuer::pkcs12::{self, Strength};
+use provision_issuer::read_file;
 use zeroize::Zeroizing;
 
 use super::{Folder, Material};
@@ -74,6 +74,6 @@ fn kept(
     if !path.exists() {
         return Ok(None);
     }
-    let found = fs::read(path).map_err(|cause| Fault::Read { path: path.into(), cause })?;
+    let found = read_file(path).map_err(Fault::File)?;
     Ok(pkcs12::open(&found, password).is_ok_and(|contents| is_same(&contents)).then_some(found))
 }

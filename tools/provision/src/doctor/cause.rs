@@ -113,8 +113,8 @@ causes! {
         "connect by a name it has, or make one with this name (`provision server-cert --dns … --ip …`); an address must stand there as an IP, and the common name does not count";
     ServerWrongPurpose, "server-wrong-purpose", NOT_BELIEVED, "The server's certificate is not for servers.",
         "the server needs a certificate with serverAuth: `provision server-cert`; was a client's or a device's put there?";
-    ServerRevoked, "server-revoked", NOT_BELIEVED, "The server's certificate was revoked.",
-        "make a new key and certificate for the server: `provision server-cert`";
+    ServerRevoked, "server-revoked", NOT_BELIEVED, "The server's certificate, or a CA's above it, was revoked.",
+        "make a new key and certificate for the server (`provision server-cert`), of another CA if it is the CA that was revoked";
     ServerBadSignature, "server-bad-signature", NOT_BELIEVED, "The server does not prove that it holds the key of its certificate.",
         "believe nothing of it; if it is yours, are certificate and key of one pair? `provision match`";
     ServerBadChain, "server-bad-chain", NOT_BELIEVED, "The server's path of certificates breaks a rule.",
@@ -140,8 +140,8 @@ causes! {
         "is this the certificate for this server? Else put its root and its issuing CA, both, into the server's list (nginx: `ssl_client_certificate`; `provision`: ca/device-ca-bundle.crt), and reload";
     ClientUnknownIssuer, "client-unknown-issuer", NOT_TAKEN, "The server finds no path from our certificate to a CA it trusts.",
         "root and issuing CA must both be in the server's list, since clients often send their own certificate alone; a server with CRLs needs one of every CA too, and is silent about which";
-    ClientRevoked, "client-revoked", NOT_TAKEN, "Our certificate was revoked.",
-        "make a new one; `provision ledger list` shows what was revoked";
+    ClientRevoked, "client-revoked", NOT_TAKEN, "Our certificate, or a CA's above it, was revoked.",
+        "make a new one, of another CA if it is the CA that was revoked; `provision ledger list` shows what was revoked";
     ServerClockOrCrl, "server-clock-or-crl", NOT_TAKEN, "The server calls our certificate ended, and it is not.",
         "the CRL of the server has ended (`provision crl`, then reload), a CA in its list has, or its clock is wrong";
     ClientRefused, "client-refused", NOT_TAKEN, "The server refuses our certificate, and does not say why.",

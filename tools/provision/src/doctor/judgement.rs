@@ -43,17 +43,9 @@ pub(crate) struct ServerVerdict {
 impl Grounds {
     /// Judges what the server sent, leaf first.
     pub(crate) fn server(&self, chain: &[Vec<u8>]) -> ServerVerdict {
-        let mut notes = Vec::new();
         let mut request = self.request(chain, Purpose::Server);
         request.name = Some(self.name.clone());
-        let mut path = verify(&request);
-        if let Err(VerifyError { fault: VerifyFault::NoCrl { issuer }, .. }) = &path {
-            notes.push(format!(
-                "no CRL given is by {issuer}: whether it revoked the server is not known"
-            ));
-            request.crls.clear();
-            path = verify(&request);
-        }
+        let (path, notes) = verify_to_the_root(&request, "the server");
         let path = path.map_err(|error| self.of_server(&error, chain, &request));
         let also = match (&path, chain.first()) {
             (Err(decided), Some(leaf)) => {
@@ -73,8 +65,8 @@ impl Grounds {
         chain: &[Vec<u8>],
         asked: Option<&Asked>,
     ) -> (Vec<Diagnosis>, Vec<String>) {
-        let (mut faults, mut notes) = (Vec::new(), Vec::new());
-        let Some(leaf) = chain.first() else { return (faults, notes) };
+        let mut faults = Vec::new();
+        let Some(leaf) = chain.first() else { return (faults, Vec::new()) };
         let alone = self.faults_alone(leaf, Purpose::Client, None);
         faults.extend(alone.iter().map(of_client));
 
@@ -84,24 +76,14 @@ impl Grounds {
         if !complete {
             request.anchors = [&chain[1..], &self.anchors[..], &self.untrusted[..]].concat();
         }
-        match verify(&request) {
-            Err(VerifyError { fault: VerifyFault::NoCrl { issuer }, .. }) => {
-                notes.push(format!(
-                    "no CRL given is by {issuer}: whether it revoked us is not known"
-                ));
+        let (path, notes) = verify_to_the_root(&request, "us");
+        if let Err(error) = path {
+            let unknown =
+                matches!(error.fault, VerifyFault::IssuerNotFound { .. } | VerifyFault::SelfSigned);
+            let fault = of_client(&error);
+            if (complete || !unknown) && !faults.iter().any(|known| known.cause == fault.cause) {
+                faults.push(fault);
             }
-            Err(error) => {
-                let unknown = matches!(
-                    error.fault,
-                    VerifyFault::IssuerNotFound { .. } | VerifyFault::SelfSigned
-                );
-                let fault = of_client(&error);
-                if (complete || !unknown) && !faults.iter().any(|known| known.cause == fault.cause)
-                {
-                    faults.push(fault);
-                }
-            }
-            Ok(_) => {}
         }
         if let Some(asked) = asked {
             let issuers = chain.iter().filter_map(|der| IssuerHints::of(der).ok());
@@ -129,7 +111,7 @@ impl Grounds {
             name: None,
             at_s: self.now_s,
             crls: self.crls.clone(),
-            crl_scope: CrlScope::Leaf,
+            crl_scope: CrlScope::Given,
         }
     }
 
@@ -246,6 +228,43 @@ impl Grounds {
         let more = "if it is a CA below a trusted one, the server has to send its certificate";
         Diagnosis::new(Cause::ServerUnknownIssuer, format!("{said} ({more})"))
     }
+}
+
+/// Verifies, and asks every CRL about every certificate up to the root.
+///
+/// For [`verify`] any trusted certificate ends a path; a server that has root and issuing CA in one
+/// file goes on to the root (OpenSSL knows no other end) and asks whether that revoked the issuing
+/// CA. Returns also what no CRL says.
+fn verify_to_the_root(
+    request: &VerifyRequest,
+    whom: &str,
+) -> (Result<VerifiedPath, VerifyError>, Vec<String>) {
+    if request.crls.is_empty() {
+        return (verify(request), Vec::new());
+    }
+    let is_root = |der: &Vec<u8>| {
+        CertificateValues::of(der).is_ok_and(|values| values.subject == values.issuer)
+    };
+    let (roots, others): (Vec<_>, Vec<_>) = request.anchors.iter().cloned().partition(is_root);
+    let untrusted = [&request.untrusted[..], &others].concat();
+    let whole = VerifyRequest { anchors: roots, untrusted, ..request.clone() };
+    let (decided, request) = match verify(&whole) {
+        Err(error) if !is_about_revocation(&error.fault) => (verify(request), request),
+        decided => (decided, &whole),
+    };
+    let every = VerifyRequest { crl_scope: CrlScope::All, ..request.clone() };
+    let note = match (&decided, verify(&every)) {
+        (Ok(_), Err(VerifyError { place, subject, fault: VerifyFault::NoCrl { issuer } })) => {
+            let whom = if place == Place::Leaf { whom.to_owned() } else { subject };
+            Some(format!("no CRL given is by {issuer}: whether it revoked {whom} is not known"))
+        }
+        _ => None,
+    };
+    (decided, note.into_iter().collect())
+}
+
+const fn is_about_revocation(fault: &VerifyFault) -> bool {
+    matches!(fault, VerifyFault::Revoked { .. } | VerifyFault::Crl { .. })
 }
 
 fn of_client(error: &VerifyError) -> Diagnosis {

@@ -1,14 +1,13 @@
 //! What pkilint (<https://github.com/digicert/pkilint>) has to say of certificates and CRLs made here.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::certificates::with_csr;
 use crate::station::Station;
-use crate::tools::openssl;
+use crate::tools::{from_pypi, openssl};
 
 /// Findings that are known, and why they stay.
 const ACCEPTED: [(&str, &str); 2] = [
@@ -21,7 +20,7 @@ const ACCEPTED: [(&str, &str); 2] = [
 
 /// The codes of its findings, of warnings and worse.
 fn findings(dir: &Path, program: &str, more: &[&str], file: &str) -> Vec<String> {
-    let found = Command::new(programs().join(program))
+    let found = Command::new(from_pypi("pkilint").join(program))
         .current_dir(dir)
         .arg("lint")
         .args(more)
@@ -36,14 +35,6 @@ fn findings(dir: &Path, program: &str, more: &[&str], file: &str) -> Vec<String>
         .flat_map(|result| result["finding_descriptions"].as_array().unwrap())
         .map(|finding| finding["code"].as_str().unwrap().to_owned())
         .collect()
-}
-
-/// Where `cargo xtask ci` put it.
-fn programs() -> PathBuf {
-    env::var_os("PROVISION_PKILINT").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pkilint/bin"),
-        PathBuf::from,
-    )
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! nginx on what `config nginx` writes, and curl.
 
 use std::fs;
+use std::io::BufRead as _;
 
 use provision_testkit::servers::{Ready, Started};
 
 use crate::site::{Site, free_address};
+use crate::station::Station;
 use crate::tools::openssl;
 
 /// Answers with what it was told of the client.
@@ -183,6 +185,54 @@ fn nginx_lets_in_by_common_name_and_unit() {
         site.ask_as("false", address).is(refused, "");
         site.ask(address, &[]).is(refused, "");
     }
+}
+
+/// Both as `provision` makes them: the configuration and the responder.
+#[test]
+fn nginx_asks_our_ocsp_responder_about_devices() {
+    let site = Site::new();
+    for device in ["sensor-1", "sensor-2"] {
+        site.client(device, &["--profile", "device"]);
+    }
+    site.done(&["ocsp", "cert"]);
+    let serve = ["--json", "ocsp", "serve", "--listen", "127.0.0.1:0"];
+    let (responder, mut output) = Station::start(&site, &serve);
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let event: serde_json::Value = serde_json::from_str(&line).expect(&line);
+    let url = format!("http://{}/", event["address"].as_str().unwrap());
+
+    // The issuing CA is asked about too, if that is wished for.
+    for which in ["leaf", "on"] {
+        let address = free_address();
+        site.config("nginx", address, &["--ocsp-responder", &url, "--ocsp", which]);
+        let _nginx = site.nginx(address);
+        site.ask_as("sensor-1", address).is(200, "SUCCESS CN=sensor-1");
+    }
+    let address = free_address();
+    site.config("nginx", address, &["--ocsp-responder", &url]);
+    {
+        let _nginx = site.nginx(address);
+        site.ask_as("sensor-1", address).is(200, "SUCCESS CN=sensor-1");
+        site.revoke("sensor-1");
+        // It keeps the answer until that ends.
+        site.ask_as("sensor-1", address).is(200, "SUCCESS CN=sensor-1");
+    }
+    {
+        let _nginx = site.nginx(address);
+        site.ask_as("sensor-1", address).is(400, "The SSL certificate error");
+        site.ask_as("sensor-2", address).is(200, "SUCCESS CN=sensor-2");
+    }
+    // Without OCSP nobody would know.
+    site.config("nginx", address, &[]);
+    let nginx = site.nginx(address);
+    site.ask_as("sensor-1", address).is(200, "SUCCESS CN=sensor-1");
+    drop(nginx);
+    // And without an answer nobody is taken.
+    drop(responder);
+    site.config("nginx", address, &["--ocsp-responder", &url]);
+    let _nginx = site.nginx(address);
+    site.ask_as("sensor-2", address).is(400, "The SSL certificate error");
 }
 
 #[test]
