@@ -59,5 +59,6 @@ impl Backend for Server {
 
 /// One for each process: each is a station.
 pub(crate) fn station_key() -> PathBuf {
-    std::env::temp_dir().join(format!("station-{}.key", std::process::id()))
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    dir.join(format!("station-{}.key", std::process::id()))
 }
