@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::thread::{self, sleep};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -76,6 +76,10 @@ pub(crate) struct Simulate {
     /// Milliseconds an adapter holds back what the device says.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub latency_ms: u64,
+
+    /// Milliseconds the operator takes to put another device in.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub swap_ms: u64,
 
     /// Beginning of the devices' serials.
     #[arg(long, value_name = "TEXT", default_value = "sim-")]
@@ -146,8 +150,9 @@ pub(crate) fn run(arguments: &Simulate, report: &mut Report) -> Result<(), Fault
             let name = slot_name(number);
             scope.spawn(move || {
                 let seed = floor.arguments.seed.wrapping_mul(1 << 16).wrapping_add(number as u64);
-                let mut fixture =
-                    Fixture { floor, wire, rng: Rng::with_seed(seed), tell: &tell, name: &name };
+                let rng = Rng::with_seed(seed);
+                let unheard = Vec::new();
+                let mut fixture = Fixture { floor, wire, rng, tell: &tell, name: &name, unheard };
                 if let Err(fault) = fixture.work() {
                     let _ = tell.send((name.clone(), Told::Failed(fault)));
                 }
@@ -253,6 +258,8 @@ struct Fixture<'a> {
     rng: Rng,
     tell: &'a Sender<(String, Told)>,
     name: &'a str,
+    /// What the station said when the last device went out: its question is for the next one.
+    unheard: Vec<u8>,
 }
 
 /// What is put in.
@@ -314,9 +321,13 @@ impl Fixture<'_> {
             if self.floor.ending.is_wished() {
                 return Ok(Out::End);
             }
-            let received = self.wire.receive(&mut buffer);
-            let path = || self.floor.arguments.dir.join(self.name);
-            let bytes = received.map_err(|cause| Fault::Read { path: path(), cause })?.to_vec();
+            let mut bytes = core::mem::take(&mut self.unheard);
+            if bytes.is_empty() {
+                let received = self.wire.receive(&mut buffer);
+                let path = || self.floor.arguments.dir.join(self.name);
+                let received = received.map_err(|cause| Fault::Read { path: path(), cause })?;
+                bytes.extend_from_slice(received);
+            }
             let questions = device.questions(&bytes);
             let is_asked_who = questions.contains(&"hello");
             stay.first_heard = stay.first_heard.or((!bytes.is_empty()).then(Instant::now));
@@ -329,6 +340,10 @@ impl Fixture<'_> {
             // The last one stays: there is nothing to put in its place.
             if no_good || stay.sealed && is_asked_who && self.has_more() {
                 self.say(Told::Out { device: serial.to_string() });
+                match self.floor.arguments.swap_ms {
+                    0 => self.unheard = bytes,
+                    swap_ms => sleep(Duration::from_millis(swap_ms)),
+                }
                 return Ok(Out::Next);
             }
             if bytes.is_empty() || kind == Kind::Silent {

@@ -19,6 +19,8 @@ use crate::process::{Fault, While as _};
 
 /// Devices on one port.
 const DEVICES: usize = 12;
+/// Milliseconds between two devices on a port, where there are many ports.
+const SWAP_MS: u64 = 300;
 /// Devices on each port of several.
 const DEVICES_EACH: usize = 12;
 
@@ -33,7 +35,7 @@ struct Report {
     wire_ratio_921600: f64,
     /// Questions of a whole enrollment.
     turns: u64,
-    /// Several ports at 115,200 baud.
+    /// Several ports at 115,200 baud; somebody takes [`SWAP_MS`] to put the next device in.
     ports: Vec<ManyPorts>,
     /// Devices per hour on 64 ports, beside one.
     scaling_64: f64,
@@ -73,14 +75,14 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
     let program = program.with_file_name("provision");
     let mut one_port = Vec::new();
     for (baud, latency_ms) in [(115_200, 0), (115_200, 16), (921_600, 0), (921_600, 16)] {
-        one_port.push(OnePort::of(&Shift::run(&program, 1, DEVICES, baud, latency_ms)?));
+        one_port.push(OnePort::of(&Shift::run(&program, 1, DEVICES, baud, latency_ms, 0)?));
     }
     let mut ports = Vec::new();
     for count in [1, 8, 64] {
-        let shift = Shift::run(&program, count, DEVICES_EACH * count, 115_200, 0)?;
+        let shift = Shift::run(&program, count, DEVICES_EACH * count, 115_200, 0, SWAP_MS)?;
         ports.push(ManyPorts { ports: count, devices_per_hour: shift.per_second() * 3600.0 });
     }
-    let unbound = Shift::run(&program, 8, 400, 0, 0)?;
+    let unbound = Shift::run(&program, 8, 400, 0, 0, 0)?;
     let report = Report {
         wire_ratio: one_port[0].ratio,
         wire_ratio_921600: one_port[2].ratio,
@@ -117,7 +119,7 @@ fn print(report: &Report) {
              of that, in {turns} turns"
         );
     }
-    println!("at 115200 baud");
+    println!("at 115200 baud, with {SWAP_MS} ms between two devices");
     for ManyPorts { ports, devices_per_hour } in &report.ports {
         println!("  {ports:>2} ports: {devices_per_hour:.0} devices an hour");
     }
@@ -150,10 +152,11 @@ impl Shift {
         devices: usize,
         baud: u32,
         latency_ms: u64,
+        swap_ms: u64,
     ) -> Result<Self, Fault> {
         let station = Station::with_ca(program).while_doing("a CA")?;
         let [port_count, device_count] = [ports.to_string(), devices.to_string()];
-        let [rate, latency] = [baud.to_string(), latency_ms.to_string()];
+        let [rate, latency, swap] = [baud.to_string(), latency_ms.to_string(), swap_ms.to_string()];
         let log = station.path().join("line.log");
         let simulate = [
             "--json",
@@ -169,6 +172,8 @@ impl Shift {
             &rate,
             "--latency-ms",
             &latency,
+            "--swap-ms",
+            &swap,
         ];
         let output = std::fs::File::create(&log).while_doing("a log")?;
         let started = station.command(&simulate).stdout(output).stderr(Stdio::null()).spawn();
