@@ -12,7 +12,9 @@ use crate::authority::{Authority, CaCertificate, CaFault, OpenError};
 use crate::certificate::{CertifyError, Contents, Statement, certify};
 use crate::directory::CaDirectory;
 use crate::files::{self, FileError};
-use crate::init::{BACKDATE_S, InitError, MadeAuthority, NewAuthority, write_certificates};
+use crate::init::{
+    BACKDATE_S, CaValidity, InitError, MadeAuthority, NewAuthority, write_certificates,
+};
 use crate::issuer::present;
 use crate::key_file;
 use crate::passphrase::KeyProtection;
@@ -26,8 +28,9 @@ use crate::validity::Validity;
 pub struct RotateRequest {
     /// Kind of key of the new CA.
     pub key: KeyType,
-    /// How long it lasts, in days.
-    pub days: u32,
+    /// How long it lasts, in days. `None`: as long as one that is made with a CA, or as long as its
+    /// root, if that is shorter.
+    pub days: Option<u32>,
     /// Whether a new root takes the place of the old one too.
     pub new_root: bool,
     /// How long the new root lasts, in days.
@@ -119,7 +122,12 @@ impl NewGeneration {
     ) -> Result<Self, RotateError> {
         let now_s = request.now_s;
         let (subject, common_name) = next_name(&old.identity().name)?;
-        let validity = Validity::days(now_s, BACKDATE_S, request.days).map_err(InitError::from)?;
+        let root_ends_s = root.certificate().validity().not_after_s;
+        let days = request.days.unwrap_or(CaValidity::default().device_issuing_days);
+        let mut validity = Validity::days(now_s, BACKDATE_S, days).map_err(InitError::from)?;
+        if request.days.is_none() && !request.new_root {
+            validity.not_after_s = validity.not_after_s.min(root_ends_s);
+        }
         let issuing = NewAuthority {
             subject: &subject,
             common_name: &common_name,
@@ -127,7 +135,6 @@ impl NewGeneration {
             validity,
             contents: Contents::device_issuing(),
         };
-        let root_ends_s = root.certificate().validity().not_after_s;
         if !root.certificate().validity().contains(now_s) {
             return Err(RotateError::RootNotValid);
         }

@@ -136,9 +136,9 @@ pub(crate) struct CaRotate {
     #[arg(long, value_name = "KIND", default_value_t = KeyType::P256)]
     pub key_type: KeyType,
 
-    /// Days the new issuing CA is valid.
-    #[arg(long, value_name = "N", default_value_t = 3650)]
-    pub days: u32,
+    /// Days the new issuing CA is valid [default: 9131, or as long as its root].
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
 
     /// Make a new device root too. The new issuing CA is certified by both roots.
     #[arg(long)]

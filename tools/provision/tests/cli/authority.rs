@@ -127,6 +127,9 @@ fn a_new_issuing_ca_takes_over_and_servers_trust_both() {
     assert_eq!(rotated.code, 0, "{rotated:?}");
     assert_eq!(events(&rotated)[0]["cross"], serde_json::Value::Null);
     check_signs_clients(&station, "between");
+    // As long as the one before it, or what the profiles promise could not be kept any more.
+    let lasts = station.run(&["check-end", "ca/device-issuing.crt", "--days", "9000"]);
+    assert_eq!(lasts.code, 0, "{lasts:?}");
     let again = station.run(&["--json", "ca", "rotate", "--new-root"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert!(events(&again)[0]["cross"].is_string());
