@@ -27,9 +27,8 @@ pub(crate) const MOSQUITTO_CLIENTS: Need =
     Need { program: "mosquitto_pub", packages: &["mosquitto-clients"] };
 /// A terminal for the tests of the station's screen.
 pub(crate) const TMUX: Need = Need { program: "tmux", packages: &["tmux"] };
-/// Its programs are not in PATH; the ledger's tests find them.
-pub(crate) const POSTGRES: Need =
-    Need { program: "/usr/share/postgresql-common", packages: &["postgresql"] };
+/// The server itself is not in PATH, where the ledger's tests find it; what starts it is.
+pub(crate) const POSTGRES: Need = Need { program: "pg_ctlcluster", packages: &["postgresql"] };
 pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy"] };
 /// Server and client; the package zookeeper adds scripts to it, and a whole desktop's Java.
 pub(crate) const ZOOKEEPER: Need =
