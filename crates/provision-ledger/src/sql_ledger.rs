@@ -362,14 +362,6 @@ fn add_proof(
             found: enrolled.cert_serial().clone(),
         });
     }
-    let latest = session
-        .first(query::LATEST_PROOF, &[id.into()], |row| Ok((row.digest(0)?, row.natural(1)?)))?;
-    match latest {
-        Some((delivery_sha256, proven_at_s)) if delivery_sha256 == *enrolled.delivery_sha256() => {
-            return Ok(Receipt::new(enrolled, proven_at_s));
-        }
-        _ => {}
-    }
     let leaf = session.first(query::CHAIN, &[id.into()], |row| row.blob(0))?;
     let issuer_key_id = issuer_key_id_of(&leaf.unwrap_or_default());
     if revocation(session, &issuer_key_id, &entry.cert_serial)?.is_some() {
@@ -377,6 +369,14 @@ fn add_proof(
             device: device.clone(),
             cert_serial: entry.cert_serial,
         });
+    }
+    let latest = session
+        .first(query::LATEST_PROOF, &[id.into()], |row| Ok((row.digest(0)?, row.natural(1)?)))?;
+    match latest {
+        Some((delivery_sha256, proven_at_s)) if delivery_sha256 == *enrolled.delivery_sha256() => {
+            return Ok(Receipt::new(enrolled, proven_at_s));
+        }
+        _ => {}
     }
     let at_s = session.at_s();
     let proof = [id.into(), enrolled.delivery_sha256().into(), to_sql_time(at_s).into()];

@@ -81,7 +81,7 @@ impl Kills {
             let life_ms = if survived.kills < self.times {
                 random.below(self.life_ms_max)
             } else {
-                self.life_ms_max * 20
+                self.life_ms_max * 8
             };
             let mut running = Killed(self.serve(&station, &log)?);
             let until = Instant::now() + Duration::from_millis(life_ms);

@@ -53,9 +53,13 @@ impl Books {
         self.with(|books| books.standing(device, key))
     }
 
-    /// The certificate in force of a device.
+    /// The certificate in force of a device. One that was revoked is in force no more.
     pub(crate) fn live(&self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, Fault> {
-        self.with(|books| Ok(books.ledger.live(device)?))
+        self.with(|books| {
+            let live = books.ledger.live(device)?;
+            books.refuse_revoked(device)?;
+            Ok(live)
+        })
     }
 
     /// Has it signed, and checks what came.
@@ -88,6 +92,16 @@ impl Books {
                 }
             }
         })
+    }
+
+    /// Whether a known device may come with another key.
+    pub(crate) fn accepts_new_key(&self) -> bool {
+        self.lock().accept_new_key
+    }
+
+    /// Whether a new device has a place in the lot.
+    pub(crate) fn check_lot(&self) -> Result<(), Fault> {
+        self.with(|books| books.check_lot())
     }
 
     /// Name of the profile that certificates are made by.
@@ -138,18 +152,27 @@ impl Inner {
             let device = device.clone();
             return Err(RecordIssuedError::KeyElsewhere { device, other }.into());
         }
-        // What was revoked is not delivered again, whatever else is known.
-        if let Some(revoked) = self.ledger.revocation_of(device)? {
-            return Err(Fault::RevokedDevice {
-                device: device.to_string(),
-                cert_serial: revoked.cert_serial.to_string(),
-            });
-        }
+        self.refuse_revoked(device)?;
         if standing == Standing::Unknown {
-            let profile = &self.profile.name;
-            self.ledger.check_lot(self.lot.as_ref(), profile, system::now_s()?)?;
+            self.check_lot()?;
         }
         Ok(standing)
+    }
+
+    fn check_lot(&mut self) -> Result<(), Fault> {
+        let profile = &self.profile.name;
+        Ok(self.ledger.check_lot(self.lot.as_ref(), profile, system::now_s()?)?)
+    }
+
+    /// What was revoked is not delivered again, and does not pass, whatever else is known.
+    fn refuse_revoked(&mut self, device: &DeviceSerial) -> Result<(), Fault> {
+        match self.ledger.revocation_of(device)? {
+            None => Ok(()),
+            Some(revoked) => Err(Fault::RevokedDevice {
+                device: device.to_string(),
+                cert_serial: revoked.cert_serial.to_string(),
+            }),
+        }
     }
 }
 

@@ -22,10 +22,10 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Opens `DIR/label.log`, at its end.
+    /// Opens `DIR/label-said.log`, at its end. (Windows takes COM3.log for the port.)
     pub(crate) fn open(dir: &Path, label: &str) -> Result<Self, Fault> {
         let name: String =
-            label.trim_start_matches('/').replace(|c: char| !is_plain(c), "-") + ".log";
+            label.trim_start_matches('/').replace(|c: char| !is_plain(c), "-") + "-said.log";
         let path = dir.join(name);
         let opened = std::fs::create_dir_all(dir)
             .and_then(|()| OpenOptions::new().append(true).create(true).open(&path));
@@ -101,7 +101,7 @@ mod tests {
         }
         capture.take(&[b'x'; 5000]).unwrap();
         drop(capture);
-        let kept = std::fs::read_to_string(dir.join("dev-tty-USB0.log")).unwrap();
+        let kept = std::fs::read_to_string(dir.join("dev-tty-USB0-said.log")).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         assert!(kept.starts_with("boot v1\r\nready\r\na late line\nxxx"), "{kept}");
         assert_eq!(kept.len(), 28 + 5000);

@@ -334,8 +334,10 @@ impl Fault {
             Self::RecordIssued(
                 RecordIssuedError::WeakKey { .. }
                 | RecordIssuedError::KeyElsewhere { .. }
+                | RecordIssuedError::DeviceHasCertificate { .. }
                 | RecordIssuedError::Lot(_),
-            ) => 13,
+            )
+            | Self::RecordEnrolled(RecordEnrolledError::Revoked { .. }) => 13,
             Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
             | Self::RecordIssued(_)
@@ -369,12 +371,20 @@ impl Fault {
         }
     }
 
-    /// Whether the devices after this one must wait: a key that two devices have may mean that all
-    /// of them draw from a broken random generator, and without CA or ledger none can be enrolled.
+    /// Whether the devices after this one must wait: a key that two devices have, or a weak one, may
+    /// mean that all of them draw from a broken random generator; what was signed and does not verify
+    /// would be signed again; and without CA or ledger none can be enrolled.
     pub(crate) const fn stops_the_line(&self) -> bool {
-        matches!(self, Self::Enrollment(EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. })))
-            || (matches!(self, Self::RecordIssued(_)) && self.exit_code() == 13)
-            || matches!(self.exit_code(), 14 | 15)
+        match self {
+            Self::Enrollment(EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. }))
+            | Self::RecordIssued(
+                RecordIssuedError::KeyElsewhere { .. } | RecordIssuedError::WeakKey { .. },
+            )
+            | Self::Verify(_) => true,
+            // A name that the profile does not take is this device's alone.
+            Self::Issue(IssueError::Profile(_)) => false,
+            _ => matches!(self.exit_code(), 14 | 15),
+        }
     }
 
     /// Whether another run of the same device may go better with nothing changed.

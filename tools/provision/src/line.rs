@@ -16,6 +16,8 @@ use crate::job::{PortUse, Reset};
 const WRITE_LEN_MAX: usize = 64;
 /// Longest wait for a single write.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// Longest time a program may take to reset a device.
+const RESET_WITHIN: Duration = Duration::from_secs(30);
 /// How long RTS holds a board in reset.
 const RESET_FOR: Duration = Duration::from_millis(100);
 
@@ -120,15 +122,27 @@ fn run_reset_command(line: &str, port: &str) -> Result<(), Fault> {
     let mut words = words.iter().map(|word| word.replace("{port}", port));
     let failed = |cause: String| Fault::Reset { port: port.into(), cause };
     let program = words.next().unwrap_or_default();
-    let output = Command::new(&program)
+    // What it says goes where ours goes: a pipe would be waited for as long as any child of it
+    // lives.
+    let mut child = Command::new(&program)
         .args(words)
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::null())
+        .spawn()
         .map_err(|cause| failed(format!("{program}: {cause}")))?;
-    if output.status.success() {
-        return Ok(());
+    let until = Instant::now() + RESET_WITHIN;
+    loop {
+        match child.try_wait().map_err(|cause| failed(format!("{program}: {cause}")))? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(failed(format!("{program}: {status}"))),
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+            None => {
+                // It ended meanwhile, or it ends now.
+                let _ = child.kill();
+                let _ = child.wait();
+                let seconds = RESET_WITHIN.as_secs();
+                return Err(failed(format!("{program}: not done after {seconds} s")));
+            }
+        }
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().last().unwrap_or_default();
-    Err(failed(format!("{program}: {}; it said: {last}", output.status)))
 }

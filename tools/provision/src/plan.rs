@@ -31,16 +31,24 @@ pub(crate) fn show(
     policy.admit(&device).map_err(refused)?;
     let mut steps = Vec::new();
     let known = job.books.live(&device)?;
+    let may_have_new_key = job.books.accepts_new_key();
     if stage == Stage::Sealed {
         let elsewhere = || refused(PolicyFault::SealedElsewhere { device: device.clone() });
         let live = known.ok_or_else(elsewhere)?;
+        if live.delivery_sha256.is_none() {
+            return Err(refused(PolicyFault::SealedUnproven { device }));
+        }
         let serial = live.chain.cert_serial();
         steps.push(format!("it would have to prove certificate {serial}; nothing would change"));
         return report.plan(at, &device, stage, &steps);
     }
     let certificate = if stage == Stage::Blank {
-        if known.is_some() {
-            return Err(refused(PolicyFault::KnownWithOtherKey { device }));
+        match known {
+            Some(_) if !may_have_new_key => {
+                return Err(refused(PolicyFault::KnownWithOtherKey { device }));
+            }
+            Some(_) => steps.push("the certificate it had would be revoked (superseded)".into()),
+            None => job.books.check_lot()?,
         }
         steps.push("it would make its key, which cannot be taken back".into());
         None

@@ -139,76 +139,85 @@ pub(crate) fn run(arguments: &Simulate, report: &mut Report) -> Result<(), Fault
     let links = lay_out(&arguments.dir, ports)?;
     let (mut sealed, mut power_cuts, mut cables_out) = (0, 0, 0);
     let wires = Mutex::new(Vec::new());
-    let result = thread::scope(|scope| -> Result<(), Fault> {
-        let (tell, told) = mpsc::channel();
-        for (number, link) in links.iter().enumerate() {
-            let cost =
-                Cost { baud: arguments.baud, latency: Duration::from_millis(arguments.latency_ms) };
-            let made = Wire::plug_in(link.clone(), cost);
-            let wire = made.map_err(|cause| Fault::Write { path: link.clone(), cause })?;
-            let (tell, floor, wires) = (tell.clone(), &floor, &wires);
-            let name = slot_name(number);
-            scope.spawn(move || {
-                let seed = floor.arguments.seed.wrapping_mul(1 << 16).wrapping_add(number as u64);
-                let rng = Rng::with_seed(seed);
-                let unheard = Vec::new();
-                let mut fixture = Fixture { floor, wire, rng, tell: &tell, name: &name, unheard };
-                if let Err(fault) = fixture.work() {
-                    let _ = tell.send((name.clone(), Told::Failed(fault)));
-                }
-                // Kept until all are done: a station should not see ports vanish one by one.
-                if let Ok(mut wires) = wires.lock() {
-                    wires.push(fixture.wire);
-                }
-            });
-        }
-        drop(tell);
-        let place = arguments.dir.display();
-        report.note(&format!(
-            "{ports} ports in {place}; in another terminal: provision station --slots \
-             {place}/station.toml --endpoint HOST:PORT"
-        ))?;
-        for (port, told) in told {
-            match told {
-                Told::In { device, kind } => report.result(
-                    &format!("{port}: {device} in ({kind})"),
-                    &json!({ "event": "in", "slot": port, "device": device, "kind": kind }),
-                )?,
-                Told::Sealed { device, leaf_sha256, power_cuts: cuts, computing } => {
-                    sealed += 1;
-                    power_cuts += cuts;
-                    report.result(
-                        &format!("{port}: {device} sealed"),
-                        &json!({
-                            "event": "sealed",
-                            "slot": port,
-                            "device": device,
-                            "leaf_sha256": leaf_sha256,
-                            "power_cuts": cuts,
-                            "computing_ms": computing.as_secs_f64() * 1000.0,
-                        }),
-                    )?;
-                    if sealed == arguments.devices && arguments.exit_when_sealed {
-                        floor.ending.after_runs();
+    let result = thread::scope(|scope| {
+        let mut work = || -> Result<(), Fault> {
+            let (tell, told) = mpsc::channel();
+            for (number, link) in links.iter().enumerate() {
+                let cost = Cost {
+                    baud: arguments.baud,
+                    latency: Duration::from_millis(arguments.latency_ms),
+                };
+                let made = Wire::plug_in(link.clone(), cost);
+                let wire = made.map_err(|cause| Fault::Write { path: link.clone(), cause })?;
+                let (tell, floor, wires) = (tell.clone(), &floor, &wires);
+                let name = slot_name(number);
+                scope.spawn(move || {
+                    let seed =
+                        floor.arguments.seed.wrapping_mul(1 << 16).wrapping_add(number as u64);
+                    let rng = Rng::with_seed(seed);
+                    let unheard = Vec::new();
+                    let mut fixture =
+                        Fixture { floor, wire, rng, tell: &tell, name: &name, unheard };
+                    if let Err(fault) = fixture.work() {
+                        let _ = tell.send((name.clone(), Told::Failed(fault)));
                     }
-                }
-                Told::Out { device } => report.result(
-                    &format!("{port}: {device} out"),
-                    &json!({ "event": "out", "slot": port, "device": device }),
-                )?,
-                Told::CableOut => {
-                    cables_out += 1;
-                    report.result(
-                        &format!("{port}: cable out"),
-                        &json!({ "event": "cable-out", "slot": port }),
-                    )?;
-                }
-                Told::Failed(fault) => report.fault(Some(&port), &fault),
+                    // Kept until all are done: a station should not see ports vanish one by one.
+                    if let Ok(mut wires) = wires.lock() {
+                        wires.push(fixture.wire);
+                    }
+                });
             }
-        }
-        Ok(())
+            drop(tell);
+            let place = arguments.dir.display();
+            report.note(&format!(
+                "{ports} ports in {place}; in another terminal: provision station --slots \
+             {place}/station.toml --endpoint HOST:PORT"
+            ))?;
+            for (port, told) in told {
+                match told {
+                    Told::In { device, kind } => report.result(
+                        &format!("{port}: {device} in ({kind})"),
+                        &json!({ "event": "in", "slot": port, "device": device, "kind": kind }),
+                    )?,
+                    Told::Sealed { device, leaf_sha256, power_cuts: cuts, computing } => {
+                        sealed += 1;
+                        power_cuts += cuts;
+                        report.result(
+                            &format!("{port}: {device} sealed"),
+                            &json!({
+                                "event": "sealed",
+                                "slot": port,
+                                "device": device,
+                                "leaf_sha256": leaf_sha256,
+                                "power_cuts": cuts,
+                                "computing_ms": computing.as_secs_f64() * 1000.0,
+                            }),
+                        )?;
+                        if sealed == arguments.devices && arguments.exit_when_sealed {
+                            floor.ending.after_runs();
+                        }
+                    }
+                    Told::Out { device } => report.result(
+                        &format!("{port}: {device} out"),
+                        &json!({ "event": "out", "slot": port, "device": device }),
+                    )?,
+                    Told::CableOut => {
+                        cables_out += 1;
+                        report.result(
+                            &format!("{port}: cable out"),
+                            &json!({ "event": "cable-out", "slot": port }),
+                        )?;
+                    }
+                    Told::Failed(fault) => return Err(fault),
+                }
+            }
+            Ok(())
+        };
+        let result = work();
+        // However it ends, the ports end too: they would be waited for.
+        floor.ending.after_runs();
+        result
     });
-    floor.ending.after_runs();
     result?;
     report.result(
         &format!("{sealed} of {} devices sealed", arguments.devices),

@@ -19,7 +19,7 @@ mod slots;
 mod tally;
 
 use core::time::Duration;
-use std::io::{BufRead as _, stdin};
+use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -32,7 +32,7 @@ use serde_json::json;
 
 use crate::ending::Ending;
 use crate::fault::Fault;
-use crate::job::{Job, JobArguments};
+use crate::job::{Job, JobArguments, Reset};
 use crate::report::{At, Report};
 
 use scan::{Given, Scans};
@@ -110,8 +110,9 @@ enum News {
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
     let mut wanted = Wanted::new(&arguments.ports, arguments.slots.as_deref())?;
-    // Who came this far has answered a moment ago.
-    let hello = Patience { reply_within_ms: 500, attempts: 6 };
+    // Who came this far has answered a moment ago, unless it is reset first.
+    let attempts = if arguments.job.ports.reset == Reset::None { 6 } else { 20 };
+    let hello = Patience { reply_within_ms: 500, attempts };
     let job = Job::open(&arguments.job, hello)?;
     let ending = Ending::on_signals()?;
     let shared = Shared {
@@ -123,7 +124,9 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     };
     let mut tally = Tally::default();
     let scans = arguments.start == Start::Scan;
-    let mut screen = (report.is_watched() && !arguments.plain)
+    // A scanner that is no terminal types into a pipe.
+    let typed = !scans || stdin().is_terminal();
+    let mut screen = (report.is_watched() && typed && !arguments.plain)
         .then(|| Screen::open(arguments.job.lot.as_ref().map(Lot::as_str), scans))
         .transpose()?;
     let stopped_by = thread::scope(|scope| {
@@ -147,12 +150,8 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                         serving += 1;
                         let (shared, tell) = (&shared, tell.clone());
                         scope.spawn(move || {
-                            let name = slot.clone();
-                            slot::serve(&slot, shared, |port, told| {
-                                // Nobody listens any more if the output is gone.
-                                let slot = name.clone();
-                                let _ = tell.send(News::Slot { slot, port: port.into(), told });
-                            });
+                            let ended = Ended { slot, tell };
+                            slot::serve(&ended.slot, shared, |port, told| ended.tell(port, told));
                         });
                     }
                 }
@@ -277,14 +276,37 @@ fn tell_of(at: At<'_>, told: &Told, report: &mut Report) -> Result<(), Fault> {
     }
 }
 
+/// Says that a slot is not served any more, however its thread ended.
+struct Ended {
+    slot: Slot,
+    tell: Sender<News>,
+}
+
+impl Ended {
+    fn tell(&self, port: &str, told: Told) {
+        // Nobody listens any more if the output is gone.
+        let _ = self.tell.send(News::Slot { slot: self.slot.clone(), port: port.into(), told });
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.tell("", Told::Ended);
+    }
+}
+
 /// Reads what a scanner types, for as long as the program runs. The thread is not waited for: it
 /// would wait for a line that nobody scans.
 fn listen_for_scans(tell: Sender<News>) {
     thread::spawn(move || {
-        for line in stdin().lock().lines().map_while(Result::ok) {
-            if tell.send(News::Scanned(line)).is_err() {
+        let (mut input, mut line) = (stdin().lock(), Vec::new());
+        while input.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
+            // A byte that is no text makes a scan that fits no slot, and is said so.
+            let text = String::from_utf8_lossy(&line).into_owned();
+            if tell.send(News::Scanned(text)).is_err() {
                 break;
             }
+            line.clear();
         }
     });
 }

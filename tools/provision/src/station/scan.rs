@@ -1,6 +1,6 @@
 //! What the operator scans or types, and for which slot that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use provision_wire::DeviceSerial;
@@ -18,6 +18,8 @@ struct Desk {
     waiting: BTreeMap<String, Option<DeviceSerial>>,
     /// The slot whose name was scanned last.
     chosen: Option<String>,
+    /// Every slot that was heard of: none of these names is taken for a serial.
+    slots: BTreeSet<String>,
 }
 
 /// Where a scan went.
@@ -53,6 +55,7 @@ impl Scans {
     /// The serial scanned for a slot whose device waits.
     pub(super) fn wait(&self, slot: &str) -> Option<DeviceSerial> {
         let mut desk = self.desk();
+        desk.slots.insert(slot.into());
         let scanned = desk.waiting.entry(slot.into()).or_default().take();
         if scanned.is_some() {
             desk.waiting.remove(slot);
@@ -62,7 +65,12 @@ impl Scans {
 
     /// The device was taken out.
     pub(super) fn forget(&self, slot: &str) {
-        self.desk().waiting.remove(slot);
+        let mut desk = self.desk();
+        desk.slots.insert(slot.into());
+        desk.waiting.remove(slot);
+        if desk.chosen.as_deref() == Some(slot) {
+            desk.chosen = None;
+        }
     }
 
     /// A line off the scanner: a slot's name, a serial, or both.
@@ -73,6 +81,9 @@ impl Scans {
         if desk.waiting.contains_key(text) {
             desk.chosen = Some(text.into());
             return Given::Slot { slot: text.into() };
+        }
+        if desk.slots.contains(text) {
+            return nobody(&format!("no device waits in slot {text}"));
         }
         let (slot, serial) = match text.split_once(char::is_whitespace) {
             Some((slot, serial)) => (Some(slot.to_owned()), serial.trim()),

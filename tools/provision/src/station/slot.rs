@@ -80,7 +80,6 @@ pub(super) fn serve(slot: &Slot, shared: &Shared<'_>, tell: impl Fn(&str, Told))
             sleep(OPEN_EACH);
         }
     }
-    (serving.tell)("", Told::Ended);
 }
 
 struct Serving<'a, T> {

@@ -46,6 +46,10 @@ impl Tally {
     }
 
     pub(super) fn count_failed(&mut self, fault: &Fault) {
+        // It was not begun, or not waited for.
+        if matches!(fault, Fault::Interrupted) {
+            return;
+        }
         self.failed += 1;
         *self.causes.entry(fault.name()).or_default() += 1;
     }

@@ -186,15 +186,18 @@ fn a_rotation_that_was_cut_off_is_finished() {
 }
 
 #[test]
-fn a_revoked_device_gets_nothing_any_more() {
-    let station = Station::new();
-    let (port, _device) = device("sensor-0001", Trick::None);
-    assert_eq!(station.enroll(&port, &["--no-seal"]).code, 0);
-    let revoked = station.run(&["revoke", "--device", "sensor-0001", "--reason", "keyCompromise"]);
-    assert_eq!(revoked.code, 0, "{revoked:?}");
-    let again = station.enroll(&port, &["--no-seal"]);
-    assert_eq!(again.code, 13, "{again:?}");
-    assert!(again.stderr.contains("of device sensor-0001 was revoked"), "{again:?}");
+fn a_revoked_device_gets_nothing_any_more_and_does_not_pass() {
+    for sealing in [&["--no-seal"][..], &[]] {
+        let station = Station::new();
+        let (port, _device) = device("sensor-0001", Trick::None);
+        assert_eq!(station.enroll(&port, sealing).code, 0);
+        let revoke = ["revoke", "--device", "sensor-0001", "--reason", "keyCompromise"];
+        let revoked = station.run(&revoke);
+        assert_eq!(revoked.code, 0, "{revoked:?}");
+        let again = station.enroll(&port, sealing);
+        assert_eq!(again.code, 13, "{sealing:?}: {again:?}");
+        assert!(again.stderr.contains("of device sensor-0001 was revoked"), "{again:?}");
+    }
 }
 
 #[test]

@@ -290,7 +290,8 @@ fn what_a_device_says_besides_is_kept_where_it_is_asked_for() {
     .unwrap();
     let ran = station.enroll(&port, &["--capture", "logs"]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    let name = port.path().to_str().unwrap().trim_start_matches('/').replace('/', "-") + ".log";
+    let name =
+        port.path().to_str().unwrap().trim_start_matches('/').replace('/', "-") + "-said.log";
     let kept = fs::read_to_string(station.path().join("logs").join(name)).unwrap();
     assert_eq!(kept, "*** boot 1.2 ***\r\n");
 }

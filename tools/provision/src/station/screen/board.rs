@@ -28,6 +28,8 @@ pub(super) struct Board {
     pub(super) scans: bool,
     pub(super) typed: String,
     note: String,
+    /// The line is stopped.
+    stopped: bool,
     slots: BTreeMap<String, View>,
 }
 
@@ -84,6 +86,7 @@ impl Board {
             scans,
             typed: String::new(),
             note: String::new(),
+            stopped: false,
             slots: BTreeMap::new(),
         }
     }
@@ -112,9 +115,7 @@ impl Board {
                 if let Some(device) = device {
                     view.device = device.to_string();
                 }
-                if fault.stops_the_line() {
-                    self.note = "THE LINE IS STOPPED: call the supervisor".into();
-                }
+                self.stopped |= fault.stops_the_line();
             }
         }
     }
@@ -141,7 +142,10 @@ impl Board {
         };
         let hours = tally.seconds() / 3600.0;
         let rate = if passed == 0 { 0.0 } else { passed as f64 / hours };
-        let text = format!(" {lot}passed {passed}  failed {failed}{yields}  {rate:.0} an hour");
+        let mut text = format!(" {lot}passed {passed}  failed {failed}{yields}  {rate:.0} an hour");
+        if self.stopped {
+            text = " THE LINE IS STOPPED: call the supervisor ".to_owned() + &text;
+        }
         Paragraph::new(text).style(Style::new().add_modifier(Modifier::REVERSED))
     }
 
@@ -170,6 +174,13 @@ impl View {
     }
 
     fn wait(&mut self, state: &State) {
+        // A failure is there to be read: until the next run, or until the device is taken out.
+        if let State::Scan { device } = state
+            && self.look == Look::Failed
+            && self.device == device.as_str()
+        {
+            return;
+        }
         *self = Self::empty();
         match state {
             State::NoPort => {
