@@ -68,20 +68,24 @@ pub(crate) const LATEST_CRL: &str = "
     SELECT number, this_update_s, next_update_s, revocations FROM crl
     WHERE issuer_key_id = ?1 ORDER BY number DESC LIMIT 1";
 
-/// An entry with its first and its latest proof.
+/// What is read of an entry, in the order in which `row.rs` takes it: with its first and its latest
+/// proof.
+macro_rules! entry_columns {
+    () => {
+        "entry.id, entry.device, entry.public_key, entry.cert_serial,
+         entry.leaf_sha256, entry.not_after_s, entry.issued_at_s,
+         (SELECT proven_at_s FROM proof
+          WHERE proof.entry = entry.id ORDER BY proof.id LIMIT 1),
+         (SELECT delivery_sha256 FROM proof
+          WHERE proof.entry = entry.id ORDER BY proof.id DESC LIMIT 1),
+         entry.generation"
+    };
+}
+pub(crate) use entry_columns;
+
 macro_rules! concat_entry {
     ($which:literal) => {
-        concat!(
-            "SELECT entry.id, entry.device, entry.public_key, entry.cert_serial,
-                    entry.leaf_sha256, entry.not_after_s, entry.issued_at_s,
-                    (SELECT proven_at_s FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id LIMIT 1),
-                    (SELECT delivery_sha256 FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id DESC LIMIT 1),
-                    entry.generation
-             FROM entry ",
-            $which
-        )
+        concat!("SELECT ", entry_columns!(), " FROM entry ", $which)
     };
 }
 

@@ -7,6 +7,7 @@ use provision_wire::DeviceSerial;
 use crate::database::{Row, Value, damaged, to_sql_time};
 use crate::ledger::{State, StorageError, StorageFault};
 use crate::lot::Lot;
+use crate::query::entry_columns;
 use crate::sql_ledger::SqlLedger;
 
 /// What to look for.
@@ -142,13 +143,9 @@ enum Which {
 macro_rules! devices {
     ($which:literal) => {
         concat!(
-            "SELECT entry.id, entry.device, entry.public_key, entry.cert_serial,
-                    entry.leaf_sha256, entry.not_after_s, entry.issued_at_s,
-                    (SELECT proven_at_s FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id LIMIT 1),
-                    (SELECT delivery_sha256 FROM proof
-                     WHERE proof.entry = entry.id ORDER BY proof.id DESC LIMIT 1),
-                    entry.generation, entry.issuer_key_id, entry.leaf,
+            "SELECT ",
+            entry_columns!(),
+            ", entry.issuer_key_id, entry.leaf,
                     revocation.revoked_at_s, revocation.reason, lot_member.lot
              FROM entry
              LEFT JOIN lot_member ON lot_member.entry = entry.id

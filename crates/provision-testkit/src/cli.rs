@@ -1,9 +1,13 @@
 //! The `provision` program, called as a person would, in a directory of its own.
 
+use core::time::Duration;
 use std::env;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -12,6 +16,18 @@ use tempfile::TempDir;
 pub struct Station {
     program: PathBuf,
     dir: TempDir,
+}
+
+/// The program while it runs; killed when dropped.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It ended by itself, then.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What a call came to.
@@ -74,6 +90,29 @@ impl Station {
             }
         }
         command
+    }
+
+    /// Starts `provision simulate` with `ports` ports in `line/`, its events in `line.log`; returns
+    /// once they are there.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started, or has no ports after ten seconds.
+    pub fn simulate(&self, ports: usize, more: &[&str]) -> io::Result<Running> {
+        let count = ports.to_string();
+        let line = ["--json", "simulate", "--dir", "line", "--exit-when-sealed", "--ports", &count];
+        let log = File::create(self.path().join("line.log"))?;
+        let mut command = self.command(&[&line[..], more].concat());
+        let running = Running(command.stdout(log).stderr(Stdio::null()).spawn()?);
+        let last = self.path().join(format!("line/port-{ports:02}"));
+        let until = Instant::now() + Duration::from_secs(10);
+        while fs::symlink_metadata(&last).is_err() {
+            if Instant::now() > until {
+                return Err(io::Error::other(format!("no port at {}", last.display())));
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(running)
     }
 
     /// Calls the program after a change to the command.

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::cli::Station;
+use crate::cli::{Running, Station};
 use crate::random::Random;
 
 /// What to do.
@@ -62,7 +62,7 @@ impl Kills {
         let station = Station::with_ca(program)?;
         let began = Instant::now();
         let mut random = Random::new(self.seed);
-        let mut line = Killed(self.simulate(&station)?);
+        let mut line = self.simulate(&station)?;
         let log = station.path().join("station.log");
         let mut survived = Survived::default();
         loop {
@@ -83,7 +83,7 @@ impl Kills {
             } else {
                 self.life_ms_max * 8
             };
-            let mut running = Killed(self.serve(&station, &log)?);
+            let mut running = Running(self.serve(&station, &log)?);
             let until = Instant::now() + Duration::from_millis(life_ms);
             while Instant::now() < until && line.0.try_wait()?.is_none() {
                 sleep(Duration::from_millis(20).min(until - Instant::now()));
@@ -100,32 +100,10 @@ impl Kills {
     }
 
     /// The devices, as a process of their own that outlives every station.
-    fn simulate(&self, station: &Station) -> io::Result<Child> {
-        let [devices, ports, seed] =
-            [self.devices.to_string(), self.ports.to_string(), self.seed.to_string()];
-        let arguments = [
-            "--json",
-            "simulate",
-            "--dir",
-            "line",
-            "--faults",
-            "all",
-            "--exit-when-sealed",
-            "--devices",
-            &devices,
-            "--ports",
-            &ports,
-            "--seed",
-            &seed,
-        ];
-        let log = File::create(station.path().join("line.log"))?;
-        let child = station.command(&arguments).stdout(log).spawn()?;
-        let slots = station.path().join("line").join(format!("port-{ports:0>2}"));
-        let until = Instant::now() + Duration::from_secs(10);
-        while fs::symlink_metadata(&slots).is_err() && Instant::now() < until {
-            sleep(Duration::from_millis(10));
-        }
-        Ok(child)
+    fn simulate(&self, station: &Station) -> io::Result<Running> {
+        let [devices, seed] = [self.devices.to_string(), self.seed.to_string()];
+        let what = ["--faults", "all", "--devices", &devices, "--seed", &seed];
+        station.simulate(self.ports as usize, &what)
     }
 
     fn serve(&self, station: &Station, log: &Path) -> io::Result<Child> {
@@ -171,16 +149,6 @@ impl Kills {
             None => Ok(()),
             Some((device, _)) => wrong(format!("{device} is sealed and not in the ledger")),
         }
-    }
-}
-
-/// A process that does not outlive this value.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

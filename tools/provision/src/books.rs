@@ -116,11 +116,6 @@ impl Books {
         issuer.issuers().iter().map(Vec::len).sum::<usize>() + issuer.anchor().len()
     }
 
-    /// Nothing is signed from now on.
-    pub(crate) fn stop(&self) {
-        self.lock().stopped = true;
-    }
-
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut books = self.lock();
         let result = work(&mut books);

@@ -33,7 +33,7 @@ pub(crate) fn run(
     let mut enrollment = Enrollment::<PortableP256>::new(plan, randomness);
     let mut buffer = [0; 512];
     let mut begun = false;
-    let result = loop {
+    loop {
         let input = match enrollment.poll(line.now_ms()) {
             Output::Send(bytes) => {
                 line.send(&bytes)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(
             Output::Wait { until_ms } => {
                 // A device that has not answered yet has nothing to finish.
                 if ending.is_now() || ending.is_wished() && !begun {
-                    break Err(Fault::Interrupted);
+                    return Err(Fault::Interrupted);
                 }
                 let soon_ms = line.now_ms().saturating_add(LOOK_UP_EACH_MS);
                 match line.receive(&mut buffer, until_ms.min(soon_ms))? {
@@ -65,13 +65,9 @@ pub(crate) fn run(
                 }
             }
             Output::WaitForAnswer => Input::Tick,
-            Output::Done(outcome) => break Ok(*outcome),
-            Output::Failed(fault) => break Err(fault.into()),
+            Output::Done(outcome) => return Ok(*outcome),
+            Output::Failed(fault) => return Err(fault.into()),
         };
         enrollment.handle(input, line.now_ms());
-    };
-    if result.as_ref().is_err_and(Fault::stops_the_line) {
-        job.books.stop();
     }
-    result
 }

@@ -12,16 +12,15 @@ use std::thread;
 use nix::sys::signal::Signal;
 use provision_testkit::impostor::{Impostor, Trick};
 use provision_testkit::pty::PtyPort;
-use provision_wire::{DeviceSerial, Stage};
+use provision_wire::Stage;
 use serde_json::{Value, json};
 
-use crate::station::{Fixture, Following, Station, assert_documented, device, events};
+use crate::station::{Fixture, Following, Station, assert_documented, device, events, impostor};
 
 const ENDPOINT: [&str; 2] = ["--endpoint", "10.0.2.100:8883"];
 
 fn honest(serial: &str) -> Impostor {
-    let seed = serial.bytes().map(u64::from).sum();
-    Impostor::new(&DeviceSerial::new(serial).unwrap(), seed, Trick::None)
+    impostor(serial, Trick::None)
 }
 
 #[test]

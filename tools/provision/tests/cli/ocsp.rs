@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::ChildStdout;
 use std::time::Instant;
 
+use provision_testkit::cli::Running;
 use provision_testkit::servers::{Nginx, ServerFiles};
 use serde_json::Value;
 
-use crate::station::{Running, Station, events};
+use crate::station::{Station, events};
 use crate::tools::{openssl, openssl_refuses, tool};
 
 /// A running responder.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use boon::{Compiler, SchemaIndex, Schemas};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use provision_testkit::cli::{self, Ran};
+use provision_testkit::cli::{self, Ran, Running};
 use provision_testkit::impostor::{Impostor, Trick};
 use provision_testkit::pty::PtyPort;
 use provision_wire::{DeviceSerial, Stage};
@@ -90,20 +90,10 @@ impl Station {
     }
 }
 
-/// The program while it runs; killed when dropped.
-pub(crate) struct Running(pub(crate) Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The program while it runs, and its events.
 pub(crate) struct Following {
     pub(crate) process: Running,
-    events: Receiver<Value>,
+    lines: Receiver<String>,
     check: fn(&Value),
 }
 
@@ -111,15 +101,15 @@ impl Following {
     /// Follows what was started with a pipe for its output.
     pub(crate) fn of(mut process: Child) -> Self {
         let output = BufReader::new(process.stdout.take().unwrap());
-        let (sender, events) = channel();
+        let (sender, lines) = channel();
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if sender.send(serde_json::from_str(&line).expect(&line)).is_err() {
+                if sender.send(line).is_err() {
                     break;
                 }
             }
         });
-        Self { process: Running(process), events, check: |_| {} }
+        Self { process: Running(process), lines, check: |_| {} }
     }
 
     /// With each event held against the schema of the line's.
@@ -133,13 +123,19 @@ impl Following {
         let mut seen = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(event) = self.events.recv_timeout(left) else { panic!("no {what} in {seen:?}") };
-            (self.check)(&event);
+            let Ok(line) = self.lines.recv_timeout(left) else { panic!("no {what} in {seen:?}") };
+            let event = self.event(&line);
             if is(&event) {
                 return event;
             }
             seen.push(event);
         }
+    }
+
+    fn event(&self, line: &str) -> Value {
+        let event = serde_json::from_str(line).expect(line);
+        (self.check)(&event);
+        event
     }
 
     /// Sends it a signal.
@@ -149,8 +145,7 @@ impl Following {
 
     /// What is left of its events, and its exit code.
     pub(crate) fn end(mut self) -> (Vec<Value>, Option<i32>) {
-        let events: Vec<_> = self.events.iter().collect();
-        events.iter().for_each(self.check);
+        let events = self.lines.iter().map(|line| self.event(&line)).collect();
         (events, self.process.0.wait().unwrap().code())
     }
 }
@@ -177,9 +172,7 @@ impl Fixture {
 
     /// Puts a device in, in place of one that is there.
     pub(crate) fn put(&self, serial: &str, trick: Trick) {
-        let seed = serial.bytes().map(u64::from).sum();
-        let serial = DeviceSerial::new(serial).unwrap();
-        *self.device.lock().unwrap() = Some(Impostor::new(&serial, seed, trick));
+        *self.device.lock().unwrap() = Some(impostor(serial, trick));
     }
 
     pub(crate) fn take_out(&self) {
@@ -211,10 +204,15 @@ pub(crate) fn events(ran: &Ran) -> Vec<Value> {
     ran.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// A device on a port, and a handle on it. Its key follows from the letters of its serial, in
-/// whatever order.
+/// A device. Its key follows from the letters of its serial, in whatever order.
+pub(crate) fn impostor(serial: &str, trick: Trick) -> Impostor {
+    let seed = serial.bytes().map(u64::from).sum();
+    Impostor::new(&DeviceSerial::new(serial).unwrap(), seed, trick)
+}
+
+/// The same on a port, and a handle on it.
 pub(crate) fn device(serial: &str, trick: Trick) -> (PtyPort, Arc<Mutex<Impostor>>) {
-    device_of_seed(serial, serial.bytes().map(u64::from).sum(), trick)
+    on_a_port(impostor(serial, trick))
 }
 
 /// The same, with a key of this seed.
@@ -223,8 +221,11 @@ pub(crate) fn device_of_seed(
     seed: u64,
     trick: Trick,
 ) -> (PtyPort, Arc<Mutex<Impostor>>) {
-    let serial = DeviceSerial::new(serial).unwrap();
-    let device = Arc::new(Mutex::new(Impostor::new(&serial, seed, trick)));
+    on_a_port(Impostor::new(&DeviceSerial::new(serial).unwrap(), seed, trick))
+}
+
+fn on_a_port(device: Impostor) -> (PtyPort, Arc<Mutex<Impostor>>) {
+    let device = Arc::new(Mutex::new(device));
     let shared = Arc::clone(&device);
     let port = PtyPort::serve(move |bytes| shared.lock().unwrap().receive(bytes)).unwrap();
     (port, device)

@@ -1,16 +1,14 @@
 //! The line: how long a device takes beside what its bytes take on the wire, and what many ports
 //! make of that. The station is the real program, the devices are `provision simulate`'s.
 
-use core::time::Duration;
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::thread::sleep;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Instant;
 
-use provision_testkit::cli::Station;
+use provision_testkit::cli::{Running, Station};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -155,30 +153,12 @@ impl Shift {
         swap_ms: u64,
     ) -> Result<Self, Fault> {
         let station = Station::with_ca(program).while_doing("a CA")?;
-        let [port_count, device_count] = [ports.to_string(), devices.to_string()];
+        let device_count = devices.to_string();
         let [rate, latency, swap] = [baud.to_string(), latency_ms.to_string(), swap_ms.to_string()];
+        let line = ["--devices", &device_count, "--baud", &rate, "--latency-ms", &latency];
+        let line = [&line[..], &["--swap-ms", &swap]].concat();
+        let _line = station.simulate(ports, &line).while_doing("simulated devices")?;
         let log = station.path().join("line.log");
-        let simulate = [
-            "--json",
-            "simulate",
-            "--dir",
-            "line",
-            "--exit-when-sealed",
-            "--devices",
-            &device_count,
-            "--ports",
-            &port_count,
-            "--baud",
-            &rate,
-            "--latency-ms",
-            &latency,
-            "--swap-ms",
-            &swap,
-        ];
-        let output = std::fs::File::create(&log).while_doing("a log")?;
-        let started = station.command(&simulate).stdout(output).stderr(Stdio::null()).spawn();
-        let _line = Killed(started.while_doing("simulated devices")?);
-        wait_for(&station.path().join(format!("line/port-{ports:0>2}")))?;
         let serve = [
             "--json",
             "station",
@@ -190,7 +170,7 @@ impl Shift {
             &device_count,
         ];
         let started = station.command(&serve).stdout(Stdio::piped()).spawn();
-        let mut serving = Killed(started.while_doing("the station")?);
+        let mut serving = Running(started.while_doing("the station")?);
         let output = serving.0.stdout.take().ok_or_else(|| Fault::new("no output"))?;
         let mut shift =
             Self { baud, latency_ms, ports, runs: Vec::new(), computing_ms: BTreeMap::new() };
@@ -258,27 +238,6 @@ impl OnePort {
             turns: run.turns,
         }
     }
-}
-
-/// A process that does not outlive this value.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn wait_for(link: &Path) -> Result<(), Fault> {
-    let until = Instant::now() + Duration::from_secs(10);
-    while std::fs::symlink_metadata(link).is_err() {
-        if Instant::now() > until {
-            return Err(Fault::new(format!("no port at {}", link.display())));
-        }
-        sleep(Duration::from_millis(10));
-    }
-    Ok(())
 }
 
 fn text(event: &Value, key: &str) -> String {
