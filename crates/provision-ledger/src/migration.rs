@@ -27,7 +27,7 @@ pub(crate) fn bring_up_to_date(ledger: &mut SqlLedger) -> Result<(), StorageErro
         at_s = session.first(statement, &[], |row| row.int(0))?.map_or(0, from_sql_time);
         Ok(())
     })?;
-    ledger.write_as_of(at_s, |session| {
+    ledger.write(at_s, |session| -> Result<(), StorageError> {
         for (before, add) in [(1, schema::ADD_VERSION_2), (2, schema::ADD_VERSION_3)] {
             if version_of(session)? == before {
                 session.batch(add)?;

@@ -219,15 +219,6 @@ impl SqlLedger {
         Writing::within(&mut **database, place, writer, work)
     }
 
-    /// The same for what was recorded before.
-    pub(crate) fn write_as_of(
-        &mut self,
-        at_s: u64,
-        work: impl FnOnce(&mut Writing<'_>) -> Result<(), StorageError>,
-    ) -> Result<(), StorageError> {
-        self.write(at_s, work)
-    }
-
     pub(crate) fn failed(&self, fault: StorageFault) -> StorageError {
         StorageError { place: self.place.clone(), fault }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provision_issuer::{KeyType, ServerName, Subject};
+use provision_station::evidence::CertSerial;
 
 use crate::cli::CaPlace;
 use crate::fault::Fault;
@@ -81,6 +82,20 @@ pub(crate) fn values(set: &[String]) -> Result<Vec<(String, String)>, Fault> {
         _ => Err(Fault::Usage(format!("`--set {text}`: NAME=VALUE is expected"))),
     };
     set.iter().map(value).collect()
+}
+
+/// Bytes in hexadecimal, with colons or without.
+pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+/// The serial number of a certificate, in hexadecimal.
+pub(crate) fn cert_serial(text: &str) -> Option<CertSerial> {
+    let bytes = bytes_of_hex(text).filter(|bytes| (1..=20).contains(&bytes.len()))?;
+    Some(CertSerial::new(&bytes))
 }
 
 /// Names under which a server is reached.

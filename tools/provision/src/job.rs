@@ -188,13 +188,19 @@ fn endpoint(text: &str, alpn: Option<String>) -> Result<EndpointPlan, Fault> {
     Ok(EndpointPlan { host: host.into(), port, alpn })
 }
 
-/// The profile, with what the command line says of the subject.
-fn profile(arguments: &JobArguments) -> Result<Profile, Fault> {
-    let usage = |fault: &dyn core::fmt::Display| Fault::Usage(fault.to_string());
-    let mut profile = Profile::find(&arguments.profile)?;
+/// A profile for devices: a shipped one, or a file with one.
+pub(crate) fn device_profile(name: &str) -> Result<Profile, Fault> {
+    let profile = Profile::find(name)?;
     if profile.signed_by != SignedBy::Device {
         return Err(Fault::Usage(format!("the profile {} is no device's", profile.name)));
     }
+    Ok(profile)
+}
+
+/// The profile, with what the command line says of the subject.
+fn profile(arguments: &JobArguments) -> Result<Profile, Fault> {
+    let usage = |fault: &dyn core::fmt::Display| Fault::Usage(fault.to_string());
+    let mut profile = device_profile(&arguments.profile)?;
     if let Some(days) = arguments.days {
         profile.lifetime = Lifetime::Days(days);
     }

@@ -2,12 +2,12 @@
 
 use clap::{Args, Subcommand};
 use provision_issuer::inspect::time_text;
-use provision_issuer::{Profile, SignedBy};
 use provision_ledger::{Lot, LotRecord, LotTerms};
 use serde_json::{Value, json};
 
 use crate::cli::LedgerPlace;
 use crate::fault::Fault;
+use crate::job::device_profile;
 use crate::report::Report;
 use crate::{ledger, system};
 
@@ -90,10 +90,7 @@ pub(crate) fn run(command: &LotCommand, report: &mut Report) -> Result<(), Fault
 }
 
 fn create(arguments: &Create, report: &mut Report) -> Result<(), Fault> {
-    let profile = Profile::find(&arguments.profile)?;
-    if profile.signed_by != SignedBy::Device {
-        return Err(Fault::Usage(format!("the profile {} is no device's", profile.name)));
-    }
+    let profile = device_profile(&arguments.profile)?;
     let now_s = system::now_s()?;
     if arguments.not_after.is_some_and(|not_after_s| not_after_s < now_s) {
         return Err(Fault::Usage("`--not-after` is over already".into()));

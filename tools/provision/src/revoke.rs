@@ -6,10 +6,10 @@ use clap::Args;
 use provision_issuer::inspect::time_text;
 use provision_issuer::{DocumentKind, Reason};
 use provision_ledger::{Certificates as _, Lot, Revocable, Which};
-use provision_station::evidence::CertSerial;
 use provision_wire::DeviceSerial;
 use serde_json::json;
 
+use crate::arguments::cert_serial;
 use crate::cli::LedgerPlace;
 use crate::fault::Fault;
 use crate::report::Report;
@@ -144,14 +144,7 @@ fn which(arguments: &WhichArguments) -> Result<Which, Fault> {
         return Ok(Which::This(files::read_one(path, DocumentKind::Certificate)?));
     }
     let text = arguments.serial.as_deref().unwrap_or_default();
-    let digits: String = text.chars().filter(|c| *c != ':').collect();
-    let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
-    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-    match bytes {
-        Some(bytes) if !bytes.is_empty() && bytes.len() <= 20 => {
-            Ok(Which::Serial(CertSerial::new(&bytes)))
-        }
-        _ => Err(Fault::Usage(format!("{text:?} is no serial number in hexadecimal"))),
-    }
+    cert_serial(text)
+        .map(Which::Serial)
+        .ok_or_else(|| Fault::Usage(format!("{text:?} is no serial number in hexadecimal")))
 }

@@ -13,6 +13,7 @@ use provision_issuer::inspect::time_text;
 use provision_ledger::{Expected, SignedHead, station_fingerprint};
 use serde_json::{Value, json};
 
+use crate::arguments::bytes_of_hex;
 use crate::cli::LedgerPlace;
 use crate::fault::Fault;
 use crate::files;
@@ -133,10 +134,9 @@ fn read(path: &Path) -> Result<SignedHead, Fault> {
     let head = || {
         Some(SignedHead {
             links: (json["ledger_head"] == 1).then(|| json["links"].as_u64())??,
-            hash: super::find::bytes(text("sha256"))?.try_into().ok()?,
+            hash: bytes_of_hex(text("sha256"))?.try_into().ok()?,
             at_s: json["signed_at_s"].as_u64()?,
-            station: PublicKey::from_sec1_slice(&super::find::bytes(text("station_public_key"))?)
-                .ok()?,
+            station: PublicKey::from_sec1_slice(&bytes_of_hex(text("station_public_key"))?).ok()?,
             signature: STANDARD.decode(text("signature")).ok()?,
         })
     };

@@ -8,11 +8,11 @@ use provision_csr::PublicKey;
 use provision_issuer::inspect::time_text;
 use provision_issuer::{DocumentKind, Reason};
 use provision_ledger::{Found, Holder, Lot, Search, State};
-use provision_station::evidence::CertSerial;
 use provision_wire::DeviceSerial;
 use serde_json::{Value, json};
 use sha2_device::{Digest as _, Sha256};
 
+use crate::arguments::{bytes_of_hex, cert_serial};
 use crate::cli::LedgerPlace;
 use crate::fault::Fault;
 use crate::report::{Report, hex};
@@ -128,31 +128,20 @@ fn search(arguments: &Find) -> Result<Search, Fault> {
             Search::Sha256(Sha256::digest(der).into())
         }
         Which { public_key: Some(text), .. } => {
-            let key = bytes(text).and_then(|bytes| PublicKey::from_sec1_slice(&bytes).ok());
+            let key = bytes_of_hex(text).and_then(|bytes| PublicKey::from_sec1_slice(&bytes).ok());
             Search::PublicKey(key.ok_or_else(|| wrong("public key (65 bytes)"))?)
         }
         Which { serial: Some(text), .. } => {
-            let serial = bytes(text).filter(|bytes| (1..=20).contains(&bytes.len()));
-            Search::CertSerial(CertSerial::new(&serial.ok_or_else(|| wrong("serial number"))?))
+            Search::CertSerial(cert_serial(text).ok_or_else(|| wrong("serial number"))?)
         }
         Which { sha256: Some(text), .. } => {
-            let sha256 = bytes(text).and_then(|bytes| bytes.try_into().ok());
+            let sha256 = bytes_of_hex(text).and_then(|bytes| bytes.try_into().ok());
             Search::Sha256(sha256.ok_or_else(|| wrong("SHA-256 fingerprint (32 bytes)"))?)
         }
         Which { since, .. } => {
             Search::Time { from_s: since.unwrap_or(0), to_s: until.unwrap_or(u64::MAX) }
         }
     })
-}
-
-/// Hexadecimal, with colons or without.
-pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits: String = text.chars().filter(|c| *c != ':').collect();
-    let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
-        .collect()
 }
 
 fn show(found: &Found, report: &mut Report) -> Result<(), Fault> {
