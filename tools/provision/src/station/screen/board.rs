@@ -181,21 +181,14 @@ impl View {
         {
             return;
         }
-        *self = Self::empty();
+        *self = Self { what: state.to_string(), ..Self::empty() };
         match state {
-            State::NoPort => {
-                self.look = Look::NoPort;
-                self.what = "nothing is plugged in".into();
-            }
-            State::BadPort { why } => {
-                self.look = Look::Failed;
-                self.what.clone_from(why);
-            }
-            State::Empty => self.what = "waits for a device".into(),
+            State::NoPort => self.look = Look::NoPort,
+            State::BadPort { .. } => self.look = Look::Failed,
+            State::Empty { .. } => {}
             State::Scan { device } => {
                 self.look = Look::Scan;
                 self.device = device.to_string();
-                self.what = "waits for its scan".into();
             }
         }
     }
@@ -340,7 +333,7 @@ mod tests {
     fn what_was_shown_before_is_gone() {
         let mut board = Board::new(None, false);
         board.take("left", &failed(Fault::Interrupted));
-        board.take("left", &Told::State(State::Empty));
+        board.take("left", &Told::State(State::Empty { noise: false }));
         let empty = shown(&board, 80, 24);
         assert!(empty.contains("waits for a device") && !empty.contains("sensor"), "{empty}");
         let found = Progress::Found { device: device(), stage: Stage::Blank };
