@@ -275,11 +275,18 @@ fn line(event: &Value) -> Result<(), Fault> {
 }
 
 fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let mut next = fault.source();
+    let (mut next, mut said) = (fault.source(), fault.to_string());
     core::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
+        loop {
+            let cause = next?;
+            next = cause.source();
+            // Some errors say what their source says.
+            let text = cause.to_string();
+            if !said.ends_with(&text) {
+                said = text;
+                return Some(cause);
+            }
+        }
     })
 }
 
