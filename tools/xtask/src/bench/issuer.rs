@@ -55,7 +55,7 @@ struct Report {
 /// `cargo xtask bench issuer`
 pub(crate) fn run(json: bool) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        return run_optimised("issuer", json);
+        return run_optimised(&["issuer"], json);
     }
     needs::ensure(&[OPENSSL])?;
     let report = measure()?;
