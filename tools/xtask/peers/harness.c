@@ -126,8 +126,8 @@ _Noreturn void fail(const char *what, int code)
 
 #define LINE 0x40005000
 
-/* Some ten seconds of the host's: a peer that hung up does not hold the emulator for ever. */
-static const uint32_t PATIENCE = 400000000;
+/* Half a minute of the host's, about: a server that went away does not hold the emulator for ever. */
+static const uint32_t PATIENCE = 100000000;
 
 void line_open(void)
 {

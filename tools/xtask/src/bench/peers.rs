@@ -39,7 +39,7 @@ pub(super) fn named(name: &str) -> Result<&'static str, String> {
     })
 }
 
-/// What this project is called beside them.
+/// Both of this project's, on the command line.
 const OURS: &str = "provision";
 
 /// What an operation takes.
@@ -70,6 +70,7 @@ struct Row {
 struct LeftOut {
     name: &'static str,
     why: String,
+    hint: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,8 +94,10 @@ pub(super) fn run(json: bool, only: Option<&'static str>) -> Result<(), Fault> {
         left_out: Vec::new(),
     };
     if is_wanted(OURS) {
-        report.rows.push(ours("this project, asm (RFC 6979)", &Images::assembler()?)?);
-        report.rows.push(ours("this project, portable (RFC 6979)", &Images::portable()?)?);
+        let images = Images::assembler()?;
+        report.rows.push(ours("provision-asm", "this project, asm (RFC 6979)", &images)?);
+        let images = Images::portable()?;
+        report.rows.push(ours("provision-portable", "this project, portable (RFC 6979)", &images)?);
     }
     let wanted: Vec<_> = Library::ALL.iter().filter(|library| is_wanted(library.name)).collect();
     if !wanted.is_empty() {
@@ -103,15 +106,16 @@ pub(super) fn run(json: bool, only: Option<&'static str>) -> Result<(), Fault> {
         for library in wanted {
             match sources.of(library.source) {
                 Ok(found) => report.rows.extend(theirs(library, &found, &target)?),
-                Err(Fault { what, hint }) => {
-                    let hint = hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-                    report.left_out.push(LeftOut { name: library.name, why: what + &hint });
+                Err(Fault { what: why, hint }) => {
+                    report.left_out.push(LeftOut { name: library.name, why, hint });
                 }
             }
         }
     }
-    if let ([], [LeftOut { name, why }]) = (&report.rows[..], &report.left_out[..]) {
-        return Err(Fault::new(format!("{name} cannot be measured: {why}")));
+    if report.rows.is_empty()
+        && let Some(LeftOut { name, why, hint }) = report.left_out.pop()
+    {
+        return Err(Fault { what: format!("{name} cannot be measured: {why}"), hint });
     }
     if json {
         let text = serde_json::to_string(&report).while_doing("JSON")?;
@@ -122,11 +126,11 @@ pub(super) fn run(json: bool, only: Option<&'static str>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn ours(title: &'static str, images: &Images) -> Result<Row, Fault> {
+fn ours(name: &'static str, title: &'static str, images: &Images) -> Result<Row, Fault> {
     let without_heap = |cost| PeerCost { cost, heap_bytes: 0 };
     let alone = |name: &str| images.alone(name).map(without_heap);
     Ok(Row {
-        name: OURS,
+        name,
         title,
         optimisation: "opt-level s",
         key: alone("bench-key")?,
@@ -241,8 +245,10 @@ fn print(report: &Report) {
             memory(key_and_csr),
         );
     }
-    println!("\n| TLS 1.3 mutual handshake | M | flash kB | stack B | static + heap B |");
-    println!("|---|---|---|---|---|");
+    if rows.iter().any(|row| row.handshake.is_some()) {
+        println!("\n| TLS 1.3 mutual handshake | M | flash kB | stack B | static + heap B |");
+        println!("|---|---|---|---|---|");
+    }
     for Row { title, optimisation, handshake, .. } in rows {
         if let Some(handshake) = handshake {
             println!(
@@ -252,8 +258,11 @@ fn print(report: &Report) {
             );
         }
     }
-    for LeftOut { name, why } in left_out {
+    for LeftOut { name, why, hint } in left_out {
         println!("\nleft out: {name}: {why}");
+        if let Some(hint) = hint {
+            println!("hint: {hint}");
+        }
     }
 }
 

@@ -128,6 +128,9 @@ fn download(into: &Path, package: &str) -> Result<(), Fault> {
     if get(&[]).is_ok() {
         return Ok(());
     }
+    let by_hand = |fault: Fault| {
+        fault.hint("add a line with deb-src to apt's sources, then: sudo apt-get update")
+    };
     let apt = into.join("apt");
     for folder in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(apt.join(folder)).while_doing(apt.display())?;
@@ -139,7 +142,8 @@ fn download(into: &Path, package: &str) -> Result<(), Fault> {
         "deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)",
         "Created-By: Packages",
         "Trusted: yes",
-    ]))?;
+    ]))
+    .map_err(by_hand)?;
     fs::write(&list, lines).while_doing(list.display())?;
     let option = |name: &str, value: &Path| ["-o".into(), format!("{name}={}", value.display())];
     let options = [
@@ -151,10 +155,7 @@ fn download(into: &Path, package: &str) -> Result<(), Fault> {
     .concat();
     // One of several repositories may have no sources; whether it mattered shows below.
     let updated = quietly(Command::new("apt-get").args(&options).args(["-q", "update"]));
-    get(&options).map_err(|fault| {
-        let fault = updated.err().unwrap_or(fault);
-        fault.hint("add a deb-src line to apt's sources, then: sudo apt-get update")
-    })
+    get(&options).map_err(|fault| by_hand(updated.err().unwrap_or(fault)))
 }
 
 /// Runs a program whose output matters only if it fails.
