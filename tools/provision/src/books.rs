@@ -94,6 +94,11 @@ impl Books {
         })
     }
 
+    /// The key by which this station signs the ledger.
+    pub(crate) fn station_key(&self) -> Result<PublicKey, Fault> {
+        self.with(|books| Ok(books.ledger.station_key()?))
+    }
+
     /// Whether a known device may come with another key.
     pub(crate) fn accepts_new_key(&self) -> bool {
         self.lock().accept_new_key

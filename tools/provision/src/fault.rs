@@ -27,6 +27,34 @@ pub(crate) enum Fault {
     /// The command line makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Records cannot be written where they are wanted.
+    #[error("cannot write records into {}: {cause}", dir.display())]
+    Records {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The record of one run could not be written.
+    #[error(
+        "cannot write the record {}{}: {cause}",
+        path.display(),
+        device.as_ref().map(|device| format!(" of device {device}")).unwrap_or_default()
+    )]
+    RecordLost {
+        /// The file it was to be in.
+        path: PathBuf,
+        /// Whose run it was.
+        device: Option<String>,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Some records could not be written; each was reported.
+    #[error("{lost} records could not be written")]
+    RecordsLost {
+        /// How many.
+        lost: u64,
+    },
     /// A serial port cannot be opened.
     #[error("cannot open port {port}: {cause}")]
     PortOpen {
@@ -358,7 +386,10 @@ impl Fault {
             | Self::Reset { .. } => 16,
             Self::Diagnosis(diagnosis) => diagnosis.cause.exit_code(),
             Self::Some { exit_code, .. } | Self::StationStopped { exit_code } => *exit_code,
-            Self::Interrupted
+            Self::Records { .. }
+            | Self::RecordLost { .. }
+            | Self::RecordsLost { .. }
+            | Self::Interrupted
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::File(_)
@@ -397,6 +428,9 @@ impl Fault {
         if let Self::Diagnosis(diagnosis) = self {
             return diagnosis.cause.code();
         }
+        if let Self::Records { .. } | Self::RecordLost { .. } | Self::RecordsLost { .. } = self {
+            return "records";
+        }
         match self.exit_code() {
             2 => "usage",
             10 => "no-answer",
@@ -416,6 +450,17 @@ impl Fault {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Usage(_) => "see `provision --help`",
+            Self::Records { .. } => {
+                "no device was touched; may you write there, and is there room? `--records` names \
+                 another directory"
+            }
+            Self::RecordLost { .. } => {
+                "what became of the device is in the ledger as always; is there room?"
+            }
+            Self::RecordsLost { .. } => {
+                "what became of the devices is told above, and in the ledger: only these records are \
+                 missing; devices that are run again change nothing, and are recorded"
+            }
             Self::PortOpen { cause, .. } => match cause.kind() {
                 serialport::ErrorKind::NoDevice => {
                     "is the cable in? `provision ports` lists what is there; another program may \

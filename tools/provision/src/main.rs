@@ -19,6 +19,7 @@
 //!   files, secret   files and `-`; passphrases
 //!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
 //!   ending     Ctrl-C
+//!   records    a file for each run
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -57,6 +58,7 @@ mod ocsp;
 mod p12;
 mod plan;
 mod ports;
+mod records;
 mod report;
 mod revoke;
 mod run;

@@ -226,6 +226,13 @@ impl Report {
         Ok(())
     }
 
+    /// A run whose record cannot be written: how it ended stands.
+    pub(crate) fn unrecorded(&mut self, at: At<'_>, fault: &Fault) -> Result<(), Fault> {
+        let mut event = json!({ "hint": fault.hint() });
+        at.mark(&mut event);
+        self.warning(&format!("{}: {fault}", at.label()), event)
+    }
+
     /// What went wrong. Never fails: there is nobody left to tell.
     pub(crate) fn fault(&mut self, port: Option<&str>, fault: &Fault) {
         if self.json {
@@ -261,7 +268,7 @@ fn fault_event(fault: &Fault) -> Value {
 }
 
 /// To milliseconds.
-fn rounded(seconds: f64) -> f64 {
+pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
@@ -270,13 +277,19 @@ fn line(event: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
+/// What is behind a fault, if anything.
+pub(crate) fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let mut next = fault.source();
     core::iter::from_fn(move || {
         let cause = next?;
         next = cause.source();
         Some(cause)
     })
+}
+
+/// A step, for programs.
+pub(crate) fn event_name(progress: &Progress) -> &'static str {
+    describe(progress).0
 }
 
 /// A step, for people.

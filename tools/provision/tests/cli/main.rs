@@ -17,6 +17,7 @@ mod ledger;
 mod lint;
 mod many_ports;
 mod ocsp;
+mod records;
 mod screen;
 mod server_envoy;
 mod server_haproxy;
