@@ -21,6 +21,7 @@ use crate::key::KeyCommand;
 use crate::kit::Kit;
 use crate::ledger::LedgerCommand;
 use crate::lot::LotCommand;
+use crate::lot_report::ReportCommand;
 use crate::matching::Match;
 use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
@@ -137,6 +138,9 @@ pub(crate) enum Command {
     /// Lots: how many devices, of what, until when.
     #[command(subcommand)]
     Lot(LotCommand),
+    /// Reports for line controllers, test systems and people.
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 /// Where the CA is, and what opens it.

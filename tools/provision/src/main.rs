@@ -19,7 +19,7 @@
 //!   files, secret   files and `-`; passphrases
 //!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
 //!   ending     Ctrl-C
-//!   records    a file for each run
+//!   records, lot_report   a file for each run; what became of a lot
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -53,6 +53,7 @@ mod kit;
 mod ledger;
 mod line;
 mod lot;
+mod lot_report;
 mod matching;
 mod ocsp;
 mod p12;
@@ -123,6 +124,7 @@ fn main() -> ExitCode {
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),
         Some(Command::Lot(command)) => lot::run(command, &mut report),
+        Some(Command::Report(command)) => lot_report::run(command, &mut report),
         None => enroll::run(&cli.enroll, &mut report),
     });
     let port = match cli.enroll.port.as_slice() {

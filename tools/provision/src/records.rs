@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!   record     the value, as it is written and read
+//!   reading    as anybody's file
 //!   recorder   listens to the runs on one port, and makes a record of each
 //! ```
 //!
 //! The ledger is what counts; a record says how it came about. So nothing waits for a record, and
 //! one that cannot be written undoes nothing: it is told of, and the device is as it is.
 
+mod reading;
 mod record;
 mod recorder;
 
@@ -26,7 +28,7 @@ use crate::job::{Job, JobArguments};
 use crate::report::hex;
 use crate::system;
 
-use record::Record;
+pub(crate) use record::{Ended, Failure, Record, Step};
 pub(crate) use recorder::Recorder;
 
 /// Bytes that are written and removed again before the first device comes: some records' worth.
@@ -89,6 +91,7 @@ impl Records {
         let mut text = Vec::new();
         let written = serde_json::to_writer_pretty(&mut text, record)
             .map_err(io::Error::from)
+            .and_then(|()| writeln!(text))
             .and_then(|()| write_whole(&self.dir, &name, &text));
         written.map_err(|cause| Fault::RecordLost {
             path: self.dir.join(name),

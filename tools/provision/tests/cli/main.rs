@@ -15,6 +15,7 @@ mod keys;
 mod kit;
 mod ledger;
 mod lint;
+mod lot_report;
 mod many_ports;
 mod ocsp;
 mod records;

@@ -38,7 +38,8 @@ pub(crate) fn records(dir: &Path) -> Vec<Value> {
     names.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
     let read = |path| {
         let text = fs::read_to_string(path).unwrap();
-        let record: Value = serde_json::from_str(&text).expect(&text);
+        let record: Value =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault}: {text:.200}"));
         against_the_schema(&record).unwrap();
         record
     };
