@@ -19,6 +19,7 @@ use crate::inspect::Inspect;
 use crate::job::JobArguments;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
+use crate::label::Label;
 use crate::ledger::LedgerCommand;
 use crate::lot::LotCommand;
 use crate::lot_report::ReportCommand;
@@ -138,6 +139,8 @@ pub(crate) enum Command {
     /// Lots: how many devices, of what, until when.
     #[command(subcommand)]
     Lot(LotCommand),
+    /// Make labels for devices: serial, fingerprint, and a QR code to claim them by.
+    Label(Label),
     /// Reports for line controllers, test systems and people.
     #[command(subcommand)]
     Report(ReportCommand),

@@ -280,6 +280,14 @@ pub(crate) enum Fault {
         /// Why not.
         why: String,
     },
+    /// A device gets no label.
+    #[error("device {device} gets no label: {why}")]
+    NoLabel {
+        /// Which.
+        device: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// Nothing on record is what was looked for.
     #[error("the ledger {place} has nothing of that kind")]
     NothingFound {
@@ -377,6 +385,7 @@ impl Fault {
             | Self::ForeignStation { .. }
             | Self::NothingFound { .. }
             | Self::NotExported { .. }
+            | Self::NoLabel { .. }
             | Self::NotInLedger { .. } => 15,
             Self::RevokedDevice { .. } | Self::LineStopped => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
@@ -590,6 +599,10 @@ impl Fault {
             Self::NotExported { .. } => {
                 "nothing was written: half an export would be taken for a whole one; `--lot` exports \
                  the devices of one lot alone"
+            }
+            Self::NoLabel { .. } => {
+                "a label is made of what the device has proven: enroll it; `provision ledger find \
+                 --device` shows what is on record, `--ledger` says in which ledger"
             }
             Self::NothingFound { .. } => "`provision ledger list` shows what is on record",
             Self::LedgerStorage(StorageError {

@@ -20,6 +20,7 @@
 //!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
 //!   ending     Ctrl-C
 //!   records, lot_report   a file for each run; what became of a lot
+//!   label      what is stuck on a device
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -50,6 +51,7 @@ mod inspect;
 mod job;
 mod key;
 mod kit;
+mod label;
 mod ledger;
 mod line;
 mod lot;
@@ -124,6 +126,7 @@ fn main() -> ExitCode {
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),
         Some(Command::Lot(command)) => lot::run(command, &mut report),
+        Some(Command::Label(arguments)) => label::run(arguments, &mut report),
         Some(Command::Report(command)) => lot_report::run(command, &mut report),
         None => enroll::run(&cli.enroll, &mut report),
     });

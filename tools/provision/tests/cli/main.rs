@@ -13,6 +13,7 @@ mod impostors;
 mod key_files;
 mod keys;
 mod kit;
+mod label;
 mod ledger;
 mod lint;
 mod lot_report;
