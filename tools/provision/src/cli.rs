@@ -194,6 +194,10 @@ pub(crate) struct Enroll {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// On a terminal too, tell of each step on a line instead of showing a bar for each port.
+    #[arg(long)]
+    pub plain: bool,
+
     #[command(flatten)]
     pub job: JobArguments,
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use provision_station::enrollment::{Outcome, Progress};
 use provision_station::exchange::Patience;
 
+use crate::bars::{self, Bars};
 use crate::cli::Enroll;
 use crate::ending::Ending;
 use crate::fault::Fault;
@@ -47,6 +48,8 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     }
     let records = Records::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
+    let mut bars = (report.has_terminal() && !arguments.plain && ports.len() <= bars::PORTS_MAX)
+        .then(|| Bars::open(ports));
     let (mut failed, mut exit_code, mut lost) = (0, None, 0);
     thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
@@ -71,16 +74,30 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         drop(tell);
         for (port, told) in told {
             match told {
-                Told::Progress(progress) => report.progress(At::port(port), &progress)?,
+                Told::Progress(progress) => match &mut bars {
+                    Some(bars) => bars.step(port, &progress),
+                    None => report.progress(At::port(port), &progress)?,
+                },
                 Told::Unrecorded(fault) => {
                     lost += 1;
-                    report.unrecorded(At::port(port), &fault)?;
+                    aside(bars.as_ref(), || report.unrecorded(At::port(port), &fault))?;
                 }
                 Told::Ended(result, seconds) => match *result {
-                    Ok(outcome) => report.enrolled(At::port(port), &outcome, seconds)?,
-                    Err(fault) if ports.len() == 1 => return Err(fault),
+                    Ok(outcome) => {
+                        if let Some(bars) = &bars {
+                            bars.end(port, Ok(&outcome), seconds);
+                        }
+                        let at = At::port(port);
+                        aside(bars.as_ref(), || report.enrolled(at, &outcome, seconds))?;
+                    }
                     Err(fault) => {
-                        report.fault(Some(port), &fault);
+                        if let Some(bars) = &bars {
+                            bars.end(port, Err(&fault), seconds);
+                        }
+                        if ports.len() == 1 {
+                            return Err(fault);
+                        }
+                        aside(bars.as_ref(), || report.fault(Some(port), &fault));
                         failed += 1;
                         if fault.stops_the_line() || exit_code.is_none() {
                             exit_code = Some(fault.exit_code());
@@ -95,6 +112,14 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         None if lost > 0 => Err(Fault::RecordsLost { lost }),
         None => Ok(()),
         Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
+    }
+}
+
+/// Has something written that bars are not to run into.
+fn aside<T>(bars: Option<&Bars>, write: impl FnOnce() -> T) -> T {
+    match bars {
+        Some(bars) => bars.aside(write),
+        None => write(),
     }
 }
 

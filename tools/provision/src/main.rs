@@ -21,6 +21,7 @@
 //!   ending     Ctrl-C
 //!   records, lot_report   a file for each run; what became of a lot
 //!   label      what is stuck on a device
+//!   bars       how far each of a few ports is
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -29,6 +30,7 @@
 
 mod arguments;
 mod ask;
+mod bars;
 mod books;
 mod ca;
 mod capture;

@@ -61,6 +61,11 @@ impl Report {
         !self.json && io::stdout().is_terminal()
     }
 
+    /// Whether what happens is told to a terminal that lines can be drawn on anew.
+    pub(crate) fn has_terminal(&self) -> bool {
+        !self.json && self.terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// A step of a run.
     pub(crate) fn progress(&mut self, at: At<'_>, progress: &Progress) -> Result<(), Fault> {
         let (name, text, mut event) = describe(progress);
