@@ -83,11 +83,8 @@ impl Figures {
         let count =
             |is: &dyn Fn(&Device) -> bool| devices().filter(|device| is(device)).count() as u64;
         let passed = count(&|device| device.verdict() == Verdict::Passed);
-        let attempted = count(&|device| device.attempts().next().is_some());
-        let at_once = count(&|device| {
-            device.attempts().next().is_some_and(|run| run.outcome.is_pass())
-                && device.verdict() != Verdict::Unconfirmed
-        });
+        let attempted = count(&|device| device.passed_at_first().is_some());
+        let at_once = count(&|device| device.passed_at_first() == Some(true));
         let all = lot.devices.len() as u64;
         let span_ms = span_ms(lot);
         let hours = span_ms.map(|(from, to)| (to - from) as f64 / 3_600_000.0);

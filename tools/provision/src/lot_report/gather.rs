@@ -93,17 +93,22 @@ impl Device {
         let is_enrolled = self.certificate.as_ref().is_some_and(|one| one.enrolled_at_s.is_some());
         match self.attempts().next_back() {
             Some(last) if !last.outcome.is_pass() => Verdict::Failed,
-            Some(last) if last.leaf_sha256.as_ref().is_none_or(|sha256| !self.has(sha256)) => {
-                Verdict::Unconfirmed
-            }
+            Some(last) if !self.confirms(last) => Verdict::Unconfirmed,
             _ if is_enrolled => Verdict::Passed,
             Some(_) => Verdict::Unconfirmed,
             None => Verdict::Unfinished,
         }
     }
 
-    fn has(&self, leaf_sha256: &str) -> bool {
-        self.fingerprints.iter().any(|one| one == leaf_sha256)
+    /// Whether the ledger has the certificate in this lot that a run is said to have ended with.
+    pub(super) fn confirms(&self, run: &Record) -> bool {
+        run.leaf_sha256.as_ref().is_some_and(|sha256| self.fingerprints.contains(sha256))
+    }
+
+    /// Whether its first attempt ended well, by the ledger too; `None` without an attempt.
+    pub(super) fn passed_at_first(&self) -> Option<bool> {
+        let first = self.attempts().next()?;
+        Some(first.outcome.is_pass() && self.confirms(first))
     }
 
     /// Why its last run failed.

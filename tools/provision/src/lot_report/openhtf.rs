@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::gather::LotReport;
-use super::junit::is_devices_fault;
+use super::gather::{Device, LotReport};
+use super::junit::{UNCONFIRMED, is_devices_fault};
 use crate::records::{Ended, Failure, Record, Step};
 
 /// Numbers of Python's logging.
@@ -12,25 +12,30 @@ const ERROR: u8 = 40;
 
 /// All runs, those at which nobody answered too, oldest first, as one array.
 pub(super) fn write(lot: &LotReport) -> String {
-    let mut runs: Vec<&Record> =
-        lot.devices.values().flat_map(|device| &device.runs).chain(&lot.nobody).collect();
-    runs.sort_by_key(|run| (run.started_at_ms, &run.id));
+    let of = |device: &'_ Device, run: &'_ Record| run.outcome.is_pass() && !device.confirms(run);
+    let devices = lot.devices.values();
+    let runs = devices.flat_map(|device| device.runs.iter().map(move |run| (run, of(device, run))));
+    let mut runs: Vec<(&Record, bool)> =
+        runs.chain(lot.nobody.iter().map(|run| (run, false))).collect();
+    runs.sort_by_key(|(run, _)| (run.started_at_ms, &run.id));
     // A line each: they are long.
-    let lines: Vec<String> = runs.into_iter().map(|run| record(run).to_string()).collect();
-    format!("[\n{}\n]\n", lines.join(",\n"))
+    let mut text = String::from("[");
+    for (at, (run, is_unconfirmed)) in runs.into_iter().enumerate() {
+        text.push_str(if at == 0 { "\n" } else { ",\n" });
+        text.push_str(&record(run, is_unconfirmed).to_string());
+    }
+    text + "\n]\n"
 }
 
-fn record(run: &Record) -> Value {
-    let outcome = match (run.outcome, &run.error) {
-        (Ended::Interrupted, _) => "ABORTED",
-        (_, Some(failure)) => outcome(failure),
-        (_, None) => "PASS",
+fn record(run: &Record, is_unconfirmed: bool) -> Value {
+    let detail =
+        |code: &str, description: &str| json!({ "code": code, "description": description });
+    let (outcome, details) = match (run.outcome, &run.error) {
+        (Ended::Interrupted, _) => ("ABORTED", Vec::new()),
+        (_, Some(failure)) => (outcome(failure), vec![detail(&failure.error, &failure.message)]),
+        (_, None) if is_unconfirmed => ("ERROR", vec![detail("unconfirmed", UNCONFIRMED)]),
+        (_, None) => ("PASS", Vec::new()),
     };
-    let details: Vec<Value> = run
-        .error
-        .iter()
-        .map(|failure| json!({ "code": failure.error, "description": failure.message }))
-        .collect();
     json!({
         "dut_id": run.device,
         "station_id": run.station,

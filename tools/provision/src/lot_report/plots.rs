@@ -40,8 +40,7 @@ struct Parts {
 impl Parts {
     fn of(lot: &LotReport) -> Option<Self> {
         let first = |device: &Device| {
-            let run = device.attempts().next()?;
-            Some((run.ended_at_ms, run.outcome.is_pass()))
+            Some((device.attempts().next()?.ended_at_ms, device.passed_at_first()?))
         };
         let mut firsts: Vec<(u64, bool)> = lot.devices.values().filter_map(first).collect();
         firsts.sort_unstable();
@@ -143,11 +142,16 @@ pub(super) fn seconds(seconds: &Distribution) -> Markup {
     let x = |value: f64| LEFT + (value - seconds.from) / (to - seconds.from) * INNER_WIDTH;
     let each = (seconds.bars.len() / 8).max(1);
     let digits = if seconds.width < 0.1 { 2 } else { usize::from(seconds.width < 1.0) };
+    let line = |value: f64| {
+        let at = x(value);
+        html! {
+            line class="mark" x1=(number(at)) x2=(number(at)) y1=(number(TOP - 4.0)) y2=(number(HEIGHT - BOTTOM)) {}
+        }
+    };
     let mark = |value: f64, name: &str, y: f64| {
         let at = x(value);
         let (anchor, aside) = if at > WIDTH / 2.0 { ("end", -5.0) } else { ("start", 5.0) };
         html! {
-            line class="mark" x1=(number(at)) x2=(number(at)) y1=(number(TOP - 4.0)) y2=(number(HEIGHT - BOTTOM)) {}
             text class="value" x=(number(at + aside)) y=(number(y)) text-anchor=(anchor) {
                 (name) " " (format!("{value:.1}")) " s"
             }
@@ -172,6 +176,9 @@ pub(super) fn seconds(seconds: &Distribution) -> Markup {
                 }
             }
             text class="axis" x=(number(LEFT + INNER_WIDTH / 2.0)) y=(number(HEIGHT - 6.0)) text-anchor="middle" { "seconds" }
+            // Lines first: no letter is crossed out.
+            (line(seconds.median))
+            (line(seconds.p95))
             (mark(seconds.median, "median", TOP + 4.0))
             (mark(seconds.p95, "p95", TOP + 20.0))
         },

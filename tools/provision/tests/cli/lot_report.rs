@@ -172,7 +172,16 @@ fn the_ledger_decides_and_not_a_record() {
     let report = json(&station);
     assert_eq!((&report["devices"], &report["passed"]), (&4.into(), &1.into()));
     assert_eq!(report["unconfirmed"], 2);
-    assert!(html(&station).contains("they do not count as passed"));
+    assert_eq!(report["first_pass_yield"], 0.25);
+    let page = html(&station);
+    assert!(page.contains("they do not count as passed"));
+    // The plots say the same.
+    assert!(page.contains("25.0 %</text>") || page.contains("25.0 %  </text>"), "{page}");
+    let runs: Value = serde_json::from_str(&self::report(&station, "openhtf")).unwrap();
+    let unconfirmed = |run: &&Value| run["outcome_details"][0]["code"] == "unconfirmed";
+    let unconfirmed: Vec<_> = runs.as_array().unwrap().iter().filter(unconfirmed).collect();
+    assert_eq!(unconfirmed.len(), 2);
+    assert!(unconfirmed.iter().all(|run| run["outcome"] == "ERROR"));
 }
 
 #[test]
