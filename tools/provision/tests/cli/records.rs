@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use provision_testkit::cli::Running;
 use provision_testkit::impostor::Trick;
 use provision_testkit::pty::PtyPort;
@@ -246,6 +247,9 @@ fn a_record_is_whole_whenever_it_is_looked_at_and_whenever_the_station_is_killed
     let mut line = station.simulate(3, &["--devices", "30"]).unwrap();
     let dir = station.path().join("records");
     fs::create_dir(&dir).unwrap();
+    // What the system tells of the directory: which files were begun there, and which were renamed.
+    let told = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
+    told.add_watch(&dir, AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO).unwrap();
     let over = Arc::new(AtomicBool::new(false));
     let (is_over, of) = (Arc::clone(&over), dir.clone());
     let watcher = thread::spawn(move || {
@@ -275,7 +279,19 @@ fn a_record_is_whole_whenever_it_is_looked_at_and_whenever_the_station_is_killed
     drop(last);
     over.store(true, Ordering::Relaxed);
     assert!(watcher.join().unwrap() > 0, "nothing was looked at");
+    let mut renamed = 0;
+    while let Ok(events) = told.read_events() {
+        for event in events {
+            let name = event.name.unwrap_or_default();
+            // Under its own name a record is whole from the beginning.
+            if !name.to_string_lossy().starts_with('.') {
+                assert_eq!(event.mask, AddWatchFlags::IN_MOVED_TO, "{name:?} was begun");
+                renamed += 1;
+            }
+        }
+    }
     let records = records(&dir);
+    assert_eq!(renamed, records.len());
     let passed: BTreeSet<&str> = records
         .iter()
         .filter(|record| record["outcome"] != "failed")
