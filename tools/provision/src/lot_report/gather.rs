@@ -116,9 +116,9 @@ impl Device {
         self.attempts().next_back().filter(|run| !run.outcome.is_pass())
     }
 
-    /// The first run that ended well.
+    /// The first run that ended well, by the ledger too.
     pub(super) fn first_pass(&self) -> Option<&Record> {
-        self.attempts().find(|run| run.outcome.is_pass())
+        self.attempts().find(|run| run.outcome.is_pass() && self.confirms(run))
     }
 
     fn take(&mut self, found: &Found) {
