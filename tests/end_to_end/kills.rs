@@ -14,8 +14,25 @@ fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate(
         seed: 1,
         life_ms_max: 700,
         within: Duration::from_secs(240),
+        postgres: false,
     };
     let survived = kills.run(&built_program().unwrap()).unwrap();
     assert_eq!(survived.enrolled, 32);
     assert!(survived.kills_at_work >= 4, "{survived:?}");
+}
+
+#[test]
+fn the_same_with_two_stations_and_a_database_that_is_cut_off() {
+    let kills = Kills {
+        devices: 24,
+        ports: 8,
+        times: 8,
+        seed: 2,
+        life_ms_max: 4000,
+        within: Duration::from_secs(240),
+        postgres: true,
+    };
+    let survived = kills.run(&built_program().unwrap()).unwrap();
+    assert_eq!(survived.enrolled, 24);
+    assert!(survived.database_crashes + survived.network_outages > 0, "{survived:?}");
 }

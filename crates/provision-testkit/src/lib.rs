@@ -50,6 +50,7 @@ pub mod pty;
 #[cfg(unix)]
 pub mod qemu;
 pub mod random;
+pub mod relay;
 #[cfg(unix)]
 pub mod scene;
 #[cfg(unix)]

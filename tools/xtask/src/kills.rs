@@ -7,6 +7,7 @@ use provision_testkit::cli::built_program;
 use provision_testkit::kills::{Kills, Survived};
 use serde_json::json;
 
+use crate::needs::{self, POSTGRES};
 use crate::process::{Fault, While as _};
 
 /// What to do.
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// Longest life of a station, in milliseconds.
     #[arg(long, default_value_t = 1500, value_name = "MS")]
     life_ms: u64,
+    /// Two stations, and one PostgreSQL that loses its power and its network as well.
+    #[arg(long)]
+    postgres: bool,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -34,6 +38,9 @@ pub(crate) struct Options {
 
 /// `cargo xtask kills`
 pub(crate) fn run(options: &Options) -> Result<(), Fault> {
+    if options.postgres {
+        needs::ensure(&[POSTGRES])?;
+    }
     let program = built_program().while_doing("building the CLI")?;
     let kills = Kills {
         devices: options.devices,
@@ -42,9 +49,21 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         seed: options.seed,
         life_ms_max: options.life_ms.max(1),
         within: Duration::from_secs(3600),
+        postgres: options.postgres,
     };
-    let Survived { kills, kills_at_work, enrolled, power_cuts, cables_out, failed_runs, seconds } =
-        kills.run(&program).while_doing("killing stations")?;
+    let Survived {
+        kills,
+        kills_at_work,
+        enrolled,
+        power_cuts,
+        cables_out,
+        database_crashes,
+        network_outages,
+        stops,
+        failed_runs,
+        ledger_faults,
+        seconds,
+    } = kills.run(&program).while_doing("killing stations")?;
     if options.json {
         println!(
             "{}",
@@ -54,15 +73,27 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
                 "enrolled": enrolled,
                 "power_cuts": power_cuts,
                 "cables_out": cables_out,
+                "database_crashes": database_crashes,
+                "network_outages": network_outages,
+                "stops": stops,
                 "failed_runs": failed_runs,
+                "ledger_faults": ledger_faults,
                 "seconds": seconds,
             })
         );
     } else {
+        let database = if options.postgres {
+            format!(
+                ", the database crashed {database_crashes} times and was cut off {network_outages} \
+                 times, a station ended {stops} times without a ledger"
+            )
+        } else {
+            String::new()
+        };
         println!(
             "killed {kills} times ({kills_at_work} while at work), {power_cuts} power cuts, \
-             {cables_out} cables pulled, {failed_runs} failed runs: {enrolled} devices enrolled, each \
-             once, in {seconds:.0} s"
+             {cables_out} cables pulled{database}, {failed_runs} failed runs ({ledger_faults} for the \
+             ledger): {enrolled} devices enrolled, each once, in {seconds:.0} s"
         );
     }
     Ok(())

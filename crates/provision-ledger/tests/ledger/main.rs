@@ -8,7 +8,6 @@ mod both;
 mod certificates;
 mod durability;
 mod lots;
-mod measure;
 mod migration;
 mod opening;
 mod postgres;
