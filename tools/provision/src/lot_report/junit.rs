@@ -29,7 +29,8 @@ pub(super) fn write(lot: &LotReport, figures: &Figures) -> io::Result<String> {
             || matches!(what, What::Unconfirmed)
     });
     let skipped = count(|what| matches!(what, What::Unfinished)).to_string();
-    let seconds = seconds(cases.iter().map(|case| case.seconds).sum());
+    // The sum of nothing is -0.
+    let seconds = seconds(cases.iter().fold(0.0, |sum, case| sum + case.seconds));
     let name = printable(&lot.lot);
     let (tests, failures, errors) =
         (cases.len().to_string(), failures.to_string(), errors.to_string());

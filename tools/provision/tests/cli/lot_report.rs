@@ -9,6 +9,7 @@ use std::thread;
 
 use boon::{Compiler, Schemas};
 use provision_testkit::impostor::Trick;
+use provision_testkit::pty::PtyPort;
 use scraper::{ElementRef, Html, Selector};
 use serde_json::{Value, json};
 
@@ -38,7 +39,7 @@ fn line() -> Station {
         // Runs are told apart by their milliseconds.
         thread::sleep(Duration::from_millis(5));
     }
-    let silent = provision_testkit::pty::PtyPort::serve(|_| Vec::new()).unwrap();
+    let silent = PtyPort::serve(|_| Vec::new()).unwrap();
     let ran = station.enroll(&silent, &[&recorded[..], &["--wait", "1"]].concat());
     assert_eq!(ran.code, 10, "{ran:?}");
     station
@@ -391,4 +392,23 @@ fn what_cannot_be_reported_is_named() {
     assert_eq!(there.code, 1, "{there:?}");
     assert_eq!(fs::read_to_string(station.path().join("there")).unwrap(), "kept");
     assert_eq!(station.run(&["report", "lot", "--id", "W47"]).code, 2);
+}
+
+#[test]
+fn a_lot_in_which_nobody_answered_is_reported_too() {
+    let station = Station::new();
+    let silent = PtyPort::serve(|_| Vec::new()).unwrap();
+    let more = ["--records", "records", "--lot", "W47", "--wait", "1"];
+    assert_eq!(station.enroll(&silent, &more).code, 10);
+    let report = json(&station);
+    let counted = ["devices", "attempts", "nobody"].map(|name| &report[name]);
+    assert_eq!(counted, [0, 0, 1]);
+    assert_eq!((&report["final_yield"], &report["seconds"]), (&Value::Null, &Value::Null));
+    let xml = station.path().join("lot.xml");
+    fs::write(&xml, self::report(&station, "junit")).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/junit.xsd");
+    let mut xmllint = Command::new("xmllint");
+    let output = xmllint.args(["--noout", "--schema"]).args([&schema, &xml]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(html(&station).contains("1 runs found no device"));
 }
