@@ -50,7 +50,7 @@ pub(crate) enum Fault {
         cause: std::io::Error,
     },
     /// Some records could not be written; each was reported.
-    #[error("{lost} records could not be written")]
+    #[error("records that could not be written: {lost}")]
     RecordsLost {
         /// How many.
         lost: u64,

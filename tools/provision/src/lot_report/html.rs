@@ -92,27 +92,26 @@ fn tiles(lot: &LotReport, figures: &Figures) -> Markup {
 
 /// What makes the figures less than whole.
 fn warnings(lot: &LotReport, figures: &Figures) -> Markup {
+    let without_record = if lot.has_records { figures.without_record } else { 0 };
     let counted = [
         (
+            "Devices that passed by their records, though the ledger has no such certificate in this \
+             lot (they do not count as passed)",
             figures.unconfirmed,
-            "devices passed by their records, and the ledger has no such certificate in this lot: they do not count as passed",
         ),
-        (figures.unfinished, "devices have a certificate, and that they store it was not proven"),
-        (figures.revoked, "devices have a certificate that was revoked"),
-        (
-            if lot.has_records { figures.without_record } else { 0 },
-            "devices are in the ledger, and no record tells of them",
-        ),
-        (figures.nobody, "runs found no device: the cause is counted, no device is"),
-        (figures.interrupted, "runs were interrupted: they do not count"),
-        (lot.unreadable.len() as u64, "files are no records, and were left out:"),
+        ("Devices of which it is not proven that they store their certificate", figures.unfinished),
+        ("Devices whose certificate was revoked", figures.revoked),
+        ("Devices in the ledger of which no record tells", without_record),
+        ("Runs that found no device (their cause is counted)", figures.nobody),
+        ("Runs that were interrupted (they do not count)", figures.interrupted),
+        ("Files that are no records, and were left out", lot.unreadable.len() as u64),
     ];
     html! {
-        @if counted.iter().any(|(count, _)| *count > 0) {
+        @if counted.iter().any(|(_, count)| *count > 0) {
             div class="card warning" {
                 h2 { "To know" }
-                @for (count, what) in counted {
-                    @if count > 0 { p { (count) " " (what) } }
+                @for (what, count) in counted {
+                    @if count > 0 { p { (what) ": " b { (count) } } }
                 }
                 @for (file, why) in lot.unreadable.iter().take(ROWS_MAX) {
                     p class="hint" { (printable(file)) ": " (printable(why)) }
