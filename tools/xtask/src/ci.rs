@@ -13,7 +13,7 @@ use crate::bench::Bench;
 use crate::boards::Board;
 use crate::needs::{
     self, ARM_GCC, CERTTOOL, CURL, HAPROXY, KEYTOOL, MOSQUITTO, MOSQUITTO_CLIENTS, NGINX, OPENSSL,
-    POSTGRES, QEMU, QEMU_RISCV, TMUX, ZOOKEEPER,
+    POSTGRES, QEMU, QEMU_RISCV, TMUX, XMLLINT, ZOOKEEPER,
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         MOSQUITTO_CLIENTS,
         HAPROXY,
         TMUX,
+        XMLLINT,
         POSTGRES,
         ZOOKEEPER,
     ])?;
