@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::job::Job;
 use crate::line::Line;
 use crate::report::{At, Report};
-use crate::{plan, run};
+use crate::{line_ledger, plan, run};
 
 /// What a port's thread tells the one that prints.
 enum Told {
@@ -34,8 +34,8 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         return Err(Fault::Usage("`--expect` names one device; give one port with it".into()));
     }
     let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
-    let job = Job::open(&arguments.job, hello)?;
     if arguments.dry_run {
+        let job = Job::open_to_look(&arguments.job, hello)?;
         for port in ports {
             let mut line = Line::open_for(port, port, &arguments.job.ports)?;
             let expected = arguments.expect.as_ref();
@@ -43,9 +43,11 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         }
         return Ok(());
     }
+    let job = Job::open(&arguments.job, hello)?;
+    tell_news(&job, report)?;
     let ending = Ending::on_signals()?;
     let (mut failed, mut exit_code) = (0, None);
-    thread::scope(|scope| {
+    let ran = thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
         for port in ports {
             let (tell, job, ending) = (tell.clone(), &job, &ending);
@@ -62,6 +64,7 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         }
         drop(tell);
         for (port, told) in told {
+            tell_news(&job, report)?;
             match told {
                 Told::Progress(progress) => report.progress(At::port(port), &progress)?,
                 Told::Ended(result, seconds) => match *result {
@@ -78,11 +81,19 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
             }
         }
         Ok(())
-    })?;
+    });
+    let closed = job.books.close();
+    tell_news(&job, report)?;
+    ran?;
     match exit_code {
-        None => Ok(()),
+        None => closed,
         Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
     }
+}
+
+/// What became of the ledger's server.
+fn tell_news(job: &Job, report: &mut Report) -> Result<(), Fault> {
+    job.books.news().iter().try_for_each(|news| line_ledger::tell(news, report))
 }
 
 fn enroll(

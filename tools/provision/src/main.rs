@@ -51,6 +51,7 @@ mod key;
 mod kit;
 mod ledger;
 mod line;
+mod line_ledger;
 mod lot;
 mod matching;
 mod ocsp;
