@@ -153,12 +153,12 @@ impl Kills {
 }
 
 /// Events as far as they were written: a line that was cut off by a kill is left out.
-fn events(log: &PathBuf) -> io::Result<impl Iterator<Item = Value>> {
+pub(crate) fn events(log: &PathBuf) -> io::Result<impl Iterator<Item = Value>> {
     let text = fs::read_to_string(log)?;
     let lines: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     Ok(lines.into_iter())
 }
 
-fn text(event: &Value, key: &str) -> String {
+pub(crate) fn text(event: &Value, key: &str) -> String {
     event[key].as_str().unwrap_or_default().to_owned()
 }

@@ -1,10 +1,12 @@
 //! `cargo xtask kills`: a station that is killed at random moments, while everything goes wrong.
 
 use core::time::Duration;
+use std::path::Path;
 
 use clap::Args;
 use provision_testkit::cli::built_program;
 use provision_testkit::kills::{Kills, Survived};
+use provision_testkit::server_kills::{ServerKills, ServerSurvived};
 use serde_json::json;
 
 use crate::process::{Fault, While as _};
@@ -27,6 +29,9 @@ pub(crate) struct Options {
     /// Longest life of a station, in milliseconds.
     #[arg(long, default_value_t = 1500, value_name = "MS")]
     life_ms: u64,
+    /// Two stations over one PostgreSQL, which is killed, restarted and stopped at random moments too.
+    #[arg(long)]
+    server: bool,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,6 +40,9 @@ pub(crate) struct Options {
 /// `cargo xtask kills`
 pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let program = built_program().while_doing("building the CLI")?;
+    if options.server {
+        return with_server(options, &program);
+    }
     let kills = Kills {
         devices: options.devices,
         ports: options.ports,
@@ -63,6 +71,42 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
             "killed {kills} times ({kills_at_work} while at work), {power_cuts} power cuts, \
              {cables_out} cables pulled, {failed_runs} failed runs: {enrolled} devices enrolled, each \
              once, in {seconds:.0} s"
+        );
+    }
+    Ok(())
+}
+
+fn with_server(options: &Options, program: &Path) -> Result<(), Fault> {
+    let kills = ServerKills {
+        devices: options.devices,
+        ports: options.ports,
+        times: options.times,
+        seed: options.seed,
+        life_ms_max: options.life_ms.max(1),
+        within: Duration::from_secs(3600),
+    };
+    let survived = kills.run(program).while_doing("killing stations and their server")?;
+    let ServerSurvived { kills, crashes, freezes, alone, brought, enrolled, failed_runs, seconds } =
+        survived;
+    if options.json {
+        println!(
+            "{}",
+            json!({
+                "kills": kills,
+                "server_crashes": crashes,
+                "server_freezes": freezes,
+                "alone": alone,
+                "brought": brought,
+                "enrolled": enrolled,
+                "failed_runs": failed_runs,
+                "seconds": seconds,
+            })
+        );
+    } else {
+        println!(
+            "killed {kills} times; the server {crashes} times killed and {freezes} times stopped; \
+             {alone} times alone, {failed_runs} failed runs: {enrolled} devices enrolled, each once, \
+             as many as the lot has places, in {seconds:.0} s"
         );
     }
     Ok(())
