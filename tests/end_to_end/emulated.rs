@@ -91,6 +91,50 @@ pub(crate) fn known_to_nginx(scene: &Scene, running: &Emulator, enrolled: &Value
     assert!(seen.subject.contains(&format!("CN={DEVICE}")), "{}", seen.subject);
 }
 
+#[test]
+fn four_devices_at_once_by_one_call() {
+    let scene = scene();
+    let names = ["sensor-0001", "sensor-0002", "sensor-0003", "sensor-0004"];
+    let machines = names.map(|name| device(&scene, name));
+    let mut running: Vec<_> = machines.iter().map(|machine| machine.start().unwrap()).collect();
+    for device in &running {
+        wait(device, "stage=blank");
+    }
+    let ports: Vec<_> = running.iter().map(|device| device.line_port().to_path_buf()).collect();
+    let ports: Vec<_> = ports.iter().map(PathBuf::as_path).collect();
+    let outcomes = || {
+        let ran = scene.enroll_all(&ports, &["--json"]).unwrap();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let results = events.filter(|event| event["event"] == "result");
+        let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        let outcome = |event| (text(&event, "device"), text(&event, "outcome"));
+        let mut outcomes: Vec<_> = results.map(outcome).collect();
+        outcomes.sort();
+        outcomes
+    };
+    let all = |word: &str| names.map(|name| (name.to_owned(), word.to_owned())).to_vec();
+    assert_eq!(outcomes(), all("enrolled"));
+    assert_eq!(outcomes(), all("unchanged"));
+    assert_eq!(entries(&scene).len(), names.len());
+    for device in &mut running {
+        device.kill().unwrap();
+    }
+
+    // Each comes up with an identity of its own, all at the same time.
+    let running: Vec<_> = machines.iter().map(|machine| machine.start().unwrap()).collect();
+    for device in &running {
+        let status = wait(device, "http status=");
+        assert!(status.contains("http status=200"), "{status}: {}", scene.cloud().errors());
+    }
+    let mut subjects: Vec<_> =
+        scene.cloud().access_log(names.len()).into_iter().map(|line| line.subject).collect();
+    subjects.sort();
+    for (subject, name) in subjects.iter().zip(names) {
+        assert!(subject.contains(&format!("CN={name}")), "{subjects:?}");
+    }
+}
+
 /// The CA of a plain script, RSA with 4096 bits, signs a device on P-256. The device has no RSA: it
 /// refuses by name, until the station says that the signature is not to be checked there.
 #[test]

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use provision_testkit::cli::built_program;
 use provision_testkit::kills::Kills;
-use provision_testkit::server_kills::ServerKills;
 
 #[test]
 fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate() {
@@ -15,24 +14,45 @@ fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate(
         seed: 1,
         life_ms_max: 700,
         within: Duration::from_secs(240),
+        postgres: false,
+        fallback: false,
     };
     let survived = kills.run(&built_program().unwrap()).unwrap();
     assert_eq!(survived.enrolled, 32);
     assert!(survived.kills_at_work >= 4, "{survived:?}");
 }
 
-/// `cargo xtask kills --server` does it for longer.
 #[test]
-fn two_stations_and_their_server_are_killed_and_the_quota_is_exact() {
-    let kills = ServerKills {
+fn the_same_with_two_stations_and_a_database_that_is_cut_off() {
+    let kills = Kills {
         devices: 24,
-        ports: 6,
-        times: 10,
-        seed: 1,
+        ports: 8,
+        times: 8,
+        seed: 2,
         life_ms_max: 4000,
-        within: Duration::from_secs(400),
+        within: Duration::from_secs(240),
+        postgres: true,
+        fallback: false,
     };
     let survived = kills.run(&built_program().unwrap()).unwrap();
     assert_eq!(survived.enrolled, 24);
-    assert!(survived.crashes + survived.freezes >= 2, "{survived:?}");
+    let outages = survived.database_crashes + survived.database_freezes + survived.network_outages;
+    assert!(outages > 0, "{survived:?}");
+}
+
+#[test]
+fn two_stations_that_go_on_without_their_database_use_up_the_quota_and_no_more() {
+    let kills = Kills {
+        devices: 24,
+        ports: 8,
+        times: 8,
+        seed: 3,
+        life_ms_max: 5000,
+        within: Duration::from_secs(400),
+        postgres: true,
+        fallback: true,
+    };
+    let survived = kills.run(&built_program().unwrap()).unwrap();
+    assert_eq!(survived.enrolled, 24);
+    assert!(survived.alone > 0, "{survived:?}");
 }

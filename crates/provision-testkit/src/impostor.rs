@@ -23,6 +23,8 @@ const FRAME: usize = frame_len_max(ANSWER_LEN_MAX);
 pub enum Trick {
     /// It does not.
     None,
+    /// It speaks only a later version of the protocol.
+    OtherVersion,
     /// The signature of its CSR is not right.
     BrokenSelfSignature,
     /// Its CSR names another device.
@@ -120,6 +122,7 @@ impl Impostor {
                 self.silent = true;
                 Vec::new()
             }
+            (Trick::OtherVersion, _) => say(&Answer::Refused(Refusal::Version { min: 2, max: 3 })),
             (Trick::Rubbish, Ask::Hello { .. }) => honest,
             (Trick::Rubbish, _) => frame(header, &Garbage),
             (Trick::OtherSession, Ask::Hello { .. }) => honest,

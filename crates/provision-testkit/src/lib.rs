@@ -19,7 +19,6 @@
 //!   wiretap          frames as they were sent, for who listens along
 //!   qemu             a firmware image on an emulated board, with its UARTs, flash and network
 //!   kills            a station that is killed at random moments, and what must be true afterwards
-//!   server_kills     the same for two stations over one PostgreSQL, which is killed and stopped too
 //!   scene            a factory and a cloud on one machine: the program, nginx, emulated devices
 //!   servers          nginx, mosquitto and openssl, started on loopback
 //!   hostile_server   a TLS 1.3 server that breaks the rules
@@ -51,10 +50,9 @@ pub mod pty;
 #[cfg(unix)]
 pub mod qemu;
 pub mod random;
+pub mod relay;
 #[cfg(unix)]
 pub mod scene;
-#[cfg(unix)]
-pub mod server_kills;
 #[cfg(unix)]
 pub mod servers;
 #[cfg(feature = "factory")]

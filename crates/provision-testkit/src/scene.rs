@@ -104,8 +104,20 @@ impl Scene {
     ///
     /// The program could not be started.
     pub fn enroll(&self, port: &Path, more: &[&str]) -> io::Result<Ran> {
-        let port = port.display().to_string();
+        self.enroll_all(&[port], more)
+    }
+
+    /// The same for several devices at once.
+    ///
+    /// # Errors
+    ///
+    /// The program could not be started.
+    pub fn enroll_all(&self, ports: &[&Path], more: &[&str]) -> io::Result<Ran> {
+        let ports: Vec<_> = ports.iter().map(|port| port.display().to_string()).collect();
+        let ports = ports.iter().flat_map(|port| ["--port", port]);
         let endpoint = CLOUD.to_string();
-        self.station.run(&[&["--port", &port, "--endpoint", &endpoint][..], more].concat())
+        let mut arguments: Vec<&str> = ports.chain(["--endpoint", &endpoint]).collect();
+        arguments.extend_from_slice(more);
+        self.station.run(&arguments)
     }
 }

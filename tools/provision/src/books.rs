@@ -22,6 +22,19 @@ pub(crate) struct Books {
     inner: Mutex<Inner>,
 }
 
+/// What a device had before it makes a new key.
+pub(crate) enum Before {
+    /// Nothing that the ledger knows.
+    Nothing,
+    /// A certificate that another may take the place of, by the operator's word.
+    Replaceable {
+        /// It is revoked already.
+        revoked: bool,
+    },
+    /// A certificate that stays.
+    Kept,
+}
+
 struct Inner {
     issuer: FileIssuer,
     profile: Profile,
@@ -98,9 +111,18 @@ impl Books {
         self.with(|books| books.ledger.end())
     }
 
-    /// Whether a known device may come with another key.
-    pub(crate) fn accepts_new_key(&self) -> bool {
-        self.lock().accept_new_key
+    /// What a device that is about to make a new key had before.
+    pub(crate) fn before(&self, device: &DeviceSerial) -> Result<Before, Fault> {
+        self.with(|books| {
+            let known = books.ledger.live(device)?.is_some();
+            if !books.accept_new_key {
+                books.refuse_revoked(device)?;
+                return Ok(if known { Before::Kept } else { Before::Nothing });
+            }
+            let revoked = books.ledger.revocation_of(device)?.is_some();
+            let replaceable = known || revoked;
+            Ok(if replaceable { Before::Replaceable { revoked } } else { Before::Nothing })
+        })
     }
 
     /// Whether a new device has a place in the lot.

@@ -103,11 +103,24 @@ pub(crate) struct Forward {
     pub fallback: Option<PathBuf>,
 
     /// With `--fallback`: how many places of the lot to lease, at most half of those that are free.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    /// No more than 1000: a merge holds the other stations up for as long as it takes.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        requires = "fallback",
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
     pub lease: u64,
 
     /// With `--fallback`: for how long a lease is good.
-    #[arg(long, value_name = "HOURS", default_value_t = 72, value_parser = clap::value_parser!(u64).range(1..=8760))]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 72,
+        requires = "fallback",
+        value_parser = clap::value_parser!(u64).range(1..=8760)
+    )]
     pub lease_hours: u64,
 }
 

@@ -7,6 +7,7 @@ use provision_station::evidence::{Policy, PolicyFault, Standing};
 use provision_station::exchange::Patience;
 use provision_wire::{Answer, Ask, DeviceSerial, Hello, Stage};
 
+use crate::books::Before;
 use crate::conversation::Conversation;
 use crate::fault::Fault;
 use crate::job::Job;
@@ -30,11 +31,9 @@ pub(crate) fn show(
     let policy = Policy { expected_device: expected.cloned() };
     policy.admit(&device).map_err(refused)?;
     let mut steps = Vec::new();
-    let known = job.books.live(&device)?;
-    let may_have_new_key = job.books.accepts_new_key();
     if stage == Stage::Sealed {
         let elsewhere = || refused(PolicyFault::SealedElsewhere { device: device.clone() });
-        let live = known.ok_or_else(elsewhere)?;
+        let live = job.books.live(&device)?.ok_or_else(elsewhere)?;
         if live.delivery_sha256.is_none() {
             return Err(refused(PolicyFault::SealedUnproven { device }));
         }
@@ -43,12 +42,15 @@ pub(crate) fn show(
         return report.plan(at, &device, stage, &steps);
     }
     let certificate = if stage == Stage::Blank {
-        match known {
-            Some(_) if !may_have_new_key => {
-                return Err(refused(PolicyFault::KnownWithOtherKey { device }));
+        match job.books.before(&device)? {
+            Before::Nothing => job.books.check_lot()?,
+            Before::Replaceable { revoked: false } => {
+                steps.push("the certificate it had would be revoked (superseded)".into());
             }
-            Some(_) => steps.push("the certificate it had would be revoked (superseded)".into()),
-            None => job.books.check_lot()?,
+            Before::Replaceable { revoked: true } => {
+                steps.push("the certificate it had is revoked: it would get another".into());
+            }
+            Before::Kept => return Err(refused(PolicyFault::KnownWithOtherKey { device })),
         }
         steps.push("it would make its key, which cannot be taken back".into());
         None

@@ -139,23 +139,27 @@ impl Report {
 
     /// What a slot waits for.
     pub(crate) fn slot(&mut self, at: At<'_>, state: &State) -> Result<(), Fault> {
-        let (name, text) = match state {
-            State::NoPort => ("no-port", "nothing is plugged in".to_owned()),
-            State::BadPort { why } => ("bad-port", why.clone()),
-            State::Empty => ("empty", "waits for a device".to_owned()),
-            State::Scan { device } => ("scan", format!("{device} waits for its scan")),
-        };
         if self.json {
+            let name = match state {
+                State::NoPort => "no-port",
+                State::BadPort { .. } => "bad-port",
+                State::Empty { noise: false } => "empty",
+                State::Empty { noise: true } => "noise",
+                State::Scan { .. } => "scan",
+            };
             let mut event = json!({ "event": "slot", "state": name });
             match state {
                 State::BadPort { why } => event["message"] = why.as_str().into(),
                 State::Scan { device } => event["device"] = device.as_str().into(),
-                State::NoPort | State::Empty => {}
+                State::NoPort | State::Empty { .. } => {}
             }
             at.mark(&mut event);
             return line(&event);
         }
-        writeln!(io::stderr(), "{}: {text}", at.label())?;
+        match state {
+            State::Scan { device } => writeln!(io::stderr(), "{}: {device} {state}", at.label())?,
+            _ => writeln!(io::stderr(), "{}: {state}", at.label())?,
+        }
         Ok(())
     }
 
@@ -271,11 +275,18 @@ fn line(event: &Value) -> Result<(), Fault> {
 }
 
 fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let mut next = fault.source();
+    let (mut next, mut said) = (fault.source(), fault.to_string());
     core::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
+        loop {
+            let cause = next?;
+            next = cause.source();
+            // Some errors say what their source says.
+            let text = cause.to_string();
+            if !said.ends_with(&text) {
+                said = text;
+                return Some(cause);
+            }
+        }
     })
 }
 

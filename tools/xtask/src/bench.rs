@@ -4,6 +4,8 @@
 mod device;
 mod issuer;
 mod line;
+mod long;
+mod shift;
 
 use std::env;
 use std::process::Command;
@@ -33,6 +35,15 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Very many devices in one run of a station: whether its memory and its rate stay as they are.
+    Long {
+        /// Devices to enroll, on 64 ports whose lines take no time.
+        #[arg(long, default_value_t = 100_000, value_name = "N")]
+        devices: usize,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `cargo xtask bench …`
@@ -41,12 +52,13 @@ pub(crate) fn run(what: Bench) -> Result<(), Fault> {
         Bench::Device { json } => device::run(json),
         Bench::Issuer { json } => issuer::run(json),
         Bench::Line { json } => line::run(json),
+        Bench::Long { devices, json } => long::run(devices, json),
     }
 }
 
 /// This very program, optimised, and the one that it measures: in one build, so that what they share
 /// is built once.
-fn run_optimised(what: &str, json: bool) -> Result<(), Fault> {
+fn run_optimised(what: &[&str], json: bool) -> Result<(), Fault> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--release", "--quiet", "--locked", "--package", "xtask"]);
@@ -54,5 +66,5 @@ fn run_optimised(what: &str, json: bool) -> Result<(), Fault> {
     let built = env::current_exe().while_doing("where is this program")?;
     let built = built.ancestors().nth(2).unwrap_or(&built);
     let mut again = Command::new(built.join("release/xtask"));
-    run_program(again.args(["bench", what]).args(json.then_some("--json")))
+    run_program(again.arg("bench").args(what).args(json.then_some("--json")))
 }

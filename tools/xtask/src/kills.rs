@@ -1,14 +1,13 @@
 //! `cargo xtask kills`: a station that is killed at random moments, while everything goes wrong.
 
 use core::time::Duration;
-use std::path::Path;
 
 use clap::Args;
 use provision_testkit::cli::built_program;
 use provision_testkit::kills::{Kills, Survived};
-use provision_testkit::server_kills::{ServerKills, ServerSurvived};
 use serde_json::json;
 
+use crate::needs::{self, POSTGRES};
 use crate::process::{Fault, While as _};
 
 /// What to do.
@@ -29,9 +28,12 @@ pub(crate) struct Options {
     /// Longest life of a station, in milliseconds.
     #[arg(long, default_value_t = 1500, value_name = "MS")]
     life_ms: u64,
-    /// Two stations over one PostgreSQL, which is killed, restarted and stopped at random moments too.
+    /// Two stations, and one PostgreSQL that loses its power and its network as well.
     #[arg(long)]
-    server: bool,
+    postgres: bool,
+    /// With `--postgres`: each station has a file in which it goes on by itself.
+    #[arg(long, requires = "postgres")]
+    fallback: bool,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -39,10 +41,10 @@ pub(crate) struct Options {
 
 /// `cargo xtask kills`
 pub(crate) fn run(options: &Options) -> Result<(), Fault> {
-    let program = built_program().while_doing("building the CLI")?;
-    if options.server {
-        return with_server(options, &program);
+    if options.postgres {
+        needs::ensure(&[POSTGRES])?;
     }
+    let program = built_program().while_doing("building the CLI")?;
     let kills = Kills {
         devices: options.devices,
         ports: options.ports,
@@ -50,9 +52,25 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         seed: options.seed,
         life_ms_max: options.life_ms.max(1),
         within: Duration::from_secs(3600),
+        postgres: options.postgres,
+        fallback: options.fallback,
     };
-    let Survived { kills, kills_at_work, enrolled, power_cuts, cables_out, failed_runs, seconds } =
-        kills.run(&program).while_doing("killing stations")?;
+    let Survived {
+        kills,
+        kills_at_work,
+        enrolled,
+        power_cuts,
+        cables_out,
+        database_crashes,
+        database_freezes,
+        network_outages,
+        alone,
+        brought,
+        stops,
+        failed_runs,
+        ledger_faults,
+        seconds,
+    } = kills.run(&program).while_doing("killing stations")?;
     if options.json {
         println!(
             "{}",
@@ -62,51 +80,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
                 "enrolled": enrolled,
                 "power_cuts": power_cuts,
                 "cables_out": cables_out,
-                "failed_runs": failed_runs,
-                "seconds": seconds,
-            })
-        );
-    } else {
-        println!(
-            "killed {kills} times ({kills_at_work} while at work), {power_cuts} power cuts, \
-             {cables_out} cables pulled, {failed_runs} failed runs: {enrolled} devices enrolled, each \
-             once, in {seconds:.0} s"
-        );
-    }
-    Ok(())
-}
-
-fn with_server(options: &Options, program: &Path) -> Result<(), Fault> {
-    let kills = ServerKills {
-        devices: options.devices,
-        ports: options.ports,
-        times: options.times,
-        seed: options.seed,
-        life_ms_max: options.life_ms.max(1),
-        within: Duration::from_secs(3600),
-    };
-    let survived = kills.run(program).while_doing("killing stations and their server")?;
-    let ServerSurvived { kills, crashes, freezes, alone, brought, enrolled, failed_runs, seconds } =
-        survived;
-    if options.json {
-        println!(
-            "{}",
-            json!({
-                "kills": kills,
-                "server_crashes": crashes,
-                "server_freezes": freezes,
+                "database_crashes": database_crashes,
+                "database_freezes": database_freezes,
+                "network_outages": network_outages,
                 "alone": alone,
                 "brought": brought,
-                "enrolled": enrolled,
+                "stops": stops,
                 "failed_runs": failed_runs,
+                "ledger_faults": ledger_faults,
                 "seconds": seconds,
             })
         );
     } else {
+        let database = if options.postgres {
+            format!(
+                ", the database crashed {database_crashes} times, was stopped {database_freezes} \
+                 times and cut off {network_outages} times, a station ended {stops} times without a \
+                 ledger and went on alone {alone} times ({brought} certificates brought)"
+            )
+        } else {
+            String::new()
+        };
         println!(
-            "killed {kills} times; the server {crashes} times killed and {freezes} times stopped; \
-             {alone} times alone, {failed_runs} failed runs: {enrolled} devices enrolled, each once, \
-             as many as the lot has places, in {seconds:.0} s"
+            "killed {kills} times ({kills_at_work} while at work), {power_cuts} power cuts, \
+             {cables_out} cables pulled{database}, {failed_runs} failed runs ({ledger_faults} for the \
+             ledger): {enrolled} devices enrolled, each once, in {seconds:.0} s"
         );
     }
     Ok(())

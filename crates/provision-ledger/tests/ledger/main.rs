@@ -10,7 +10,6 @@ mod durability;
 mod forward;
 mod leases;
 mod lots;
-mod measure;
 mod migration;
 mod opening;
 mod postgres;

@@ -8,6 +8,7 @@ use provision_ledger::{
     AuditError, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError, SqlLedger,
     StorageFault, Tampering,
 };
+use provision_testkit::relay::{Network, Relay};
 use provision_testkit::servers::Postgres;
 
 use crate::backend::{Backend as _, Server, station_key};
@@ -83,6 +84,26 @@ fn a_server_that_says_nothing_is_named_within_ten_seconds() {
     ledger.record_issued(&chain, NOW_S).unwrap();
     assert_eq!(ledger.entries().unwrap().len(), 2);
     ledger.audit(&Expected::default()).unwrap();
+}
+
+/// As a firewall that drops what it should refuse, in the middle of TLS.
+#[test]
+fn a_way_to_the_server_that_falls_silent_is_named_within_ten_seconds() {
+    let server = Server::start();
+    let relay = Relay::to(server.0.address()).unwrap();
+    let mut ledger = connect(&server.0.tls_url_by(relay.address())).unwrap();
+    let mut ca = Ca::new();
+    ledger.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    relay.set(Network::Silent);
+    let (chain, began) = (ca.certify("d2", &Key::new()), Instant::now());
+    let gone = ledger.record_issued(&chain, NOW_S).unwrap_err().to_string();
+    assert!(gone.contains("cannot be reached (no answer within"), "{gone}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    relay.set(Network::Up);
+    std::thread::sleep(Duration::from_secs(2));
+    ledger.record_issued(&chain, NOW_S).unwrap();
+    ledger.audit(&Expected::default()).unwrap();
+    assert_eq!(ledger.entries().unwrap().len(), 2);
 }
 
 #[test]
@@ -267,9 +288,21 @@ fn a_role_that_may_read_and_add_is_enough() {
     let as_role = |role: &str| connect(&server.address().replace("postgres@", &format!("{role}@")));
     let (mut ca, mut line) = (Ca::new(), as_role("line").unwrap());
     line.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    line.create_lot(&crate::lots::terms("W47", 10), NOW_S).unwrap();
+    let w47 = crate::lots::lot("W47");
+    let wanted = provision_ledger::LeaseTerms {
+        holder: provision_ledger::LeaseHolder([7; 16]),
+        lot: &w47,
+        profile: "device",
+        places: 2,
+        lasts_s: 60,
+    };
+    let lease = line.lease(&wanted, NOW_S).unwrap().unwrap();
+    line.end_lease(lease.id, NOW_S).unwrap();
     let mut auditor = as_role("auditor").unwrap();
     auditor.audit(&Expected::default()).unwrap();
-    let refused = auditor.record_issued(&ca.certify("d2", &Key::new()), NOW_S).unwrap_err();
+    let d2 = ca.certify("d2", &Key::new());
+    let refused = auditor.record_issued_in(Some(&w47), &d2, NOW_S).unwrap_err();
     assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
 }
 

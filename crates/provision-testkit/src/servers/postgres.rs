@@ -173,10 +173,22 @@ impl Postgres {
     /// Address of the database on TCP, with a server and a client that are who they say.
     #[must_use]
     pub fn tls_url(&self) -> String {
+        self.tls_url_by(self.address)
+    }
+
+    /// Where it takes TLS.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As [`tls_url`](Self::tls_url), by way of another port of the loopback interface.
+    #[must_use]
+    pub fn tls_url_by(&self, relay: SocketAddr) -> String {
         let file = |name: &str| self.directory.path().join(name).display().to_string();
         format!(
             "postgres://postgres@localhost:{}/ledger?hostaddr=127.0.0.1&sslrootcert={}&sslcert={}&sslkey={}",
-            self.address.port(),
+            relay.port(),
             file("root.crt"),
             file("client.crt"),
             file("client.key")

@@ -1,5 +1,6 @@
 //! One slot: waits for a port, a device, perhaps a scan; runs; waits until the device is taken out.
 
+use core::fmt;
 use core::time::Duration;
 use std::thread::sleep;
 use std::time::Instant;
@@ -26,6 +27,11 @@ const OPEN_EACH: Duration = Duration::from_secs(1);
 const PRESENT: Patience = Patience { reply_within_ms: 400, attempts: 1 };
 /// After so many questions without an answer it was taken out.
 const ABSENT_AFTER: u32 = 3;
+/// After so many in which something was heard, it is no boot log.
+const NOISY_AFTER: u32 = 5;
+/// A device that failed and is back within this was not exchanged by hand: it was reset, and what it
+/// failed counts on.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// What all slots share.
 pub(super) struct Shared<'a> {
@@ -61,7 +67,10 @@ pub(crate) enum State {
         why: String,
     },
     /// A device.
-    Empty,
+    Empty {
+        /// Whether something was heard that is no answer: boot logs, or another baud rate.
+        noise: bool,
+    },
     /// A scan of this device's serial.
     Scan {
         /// Which is there.
@@ -71,7 +80,17 @@ pub(crate) enum State {
 
 /// Serves a slot until everything is to end.
 pub(super) fn serve(slot: &Slot, shared: &Shared<'_>, tell: impl Fn(&str, Told)) {
-    let mut serving = Serving { slot, shared, tell, line: None, done: None, missed: 0, said: None };
+    let mut serving = Serving {
+        slot,
+        shared,
+        tell,
+        line: None,
+        done: None,
+        failing: None,
+        missed: 0,
+        noisy: 0,
+        said: None,
+    };
     while !shared.ending.is_wished() {
         if let Err(fault) = serving.turn() {
             serving.line = None;
@@ -87,19 +106,29 @@ struct Serving<'a, T> {
     shared: &'a Shared<'a>,
     tell: T,
     line: Option<(String, Line)>,
-    /// The device that is still there after its run, and how many runs it had.
-    done: Option<(DeviceSerial, Runs)>,
+    /// The device that is still there after its run. One that does not say its name has none.
+    done: Option<Option<DeviceSerial>>,
+    /// The device that failed for reasons that may be gone, how often, and when last.
+    failing: Option<(DeviceSerial, u32, Instant)>,
     /// Questions without an answer, one after the other.
     missed: u32,
+    /// Of these, the last in which there was noise.
+    noisy: u32,
     said: Option<State>,
 }
 
-/// How often a device was run while it stayed in the fixture.
-enum Runs {
-    /// No more are wanted.
-    Over,
-    /// So many failed for reasons that may be gone.
-    Failed(u32),
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPort => "nothing is plugged in",
+            Self::BadPort { why } => why,
+            Self::Empty { noise: false } => "waits for a device",
+            Self::Empty { noise: true } => {
+                "something is heard, and no answer: another baud rate, or other firmware?"
+            }
+            Self::Scan { .. } => "waits for its scan",
+        })
+    }
 }
 
 impl<T: Fn(&str, Told)> Serving<'_, T> {
@@ -118,27 +147,37 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
             self.line = Some((port.clone(), line));
         }
         let Some((_, line)) = &mut self.line else { return Ok(()) };
-        let Some(Hello { device, .. }) = who_is_there(line)? else {
-            self.missed += 1;
-            if self.missed >= ABSENT_AFTER {
-                self.leave();
-            }
-            if self.done.is_none() {
-                self.say(State::Empty);
-            }
-            return Ok(());
-        };
-        self.missed = 0;
-        let failed_before = match &self.done {
-            Some((known, runs)) if *known == device => match runs {
-                Runs::Over => {
-                    sleep(LOOK_EACH);
+        let device = match who_is_there(line)? {
+            Presence::Device(device) => device,
+            Presence::Nobody { noise } => {
+                self.noisy = if noise { self.noisy.saturating_add(1) } else { 0 };
+                self.missed += 1;
+                if self.missed >= ABSENT_AFTER {
+                    self.leave();
+                }
+                if self.done.is_some() || self.failing.is_some() {
+                    // What came of its run stays to be read.
                     return Ok(());
                 }
-                Runs::Failed(times) => *times,
-            },
-            _ => 0,
+                self.say(State::Empty { noise: self.noisy >= NOISY_AFTER });
+                return Ok(());
+            }
+            Presence::Stranger(fault) => {
+                self.missed = 0;
+                if self.done != Some(None) {
+                    self.done = Some(None);
+                    self.said = None;
+                    (self.tell)(&port, Told::Failed { fault, device: None, seconds: 0.0 });
+                }
+                sleep(LOOK_EACH);
+                return Ok(());
+            }
         };
+        self.missed = 0;
+        if self.done.as_ref().is_some_and(|done| done.as_ref() == Some(&device)) {
+            sleep(LOOK_EACH);
+            return Ok(());
+        }
         let expected = if self.shared.scans.are_needed() {
             let Some(scanned) = self.shared.scans.wait(self.slot.name()) else {
                 self.say(State::Scan { device });
@@ -150,13 +189,17 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
             // Whoever is there now: not who might be put in its place in this moment.
             device.clone()
         };
-        self.run(&port, device, expected, failed_before);
+        self.run(&port, device, expected);
         Ok(())
     }
 
-    fn run(&mut self, port: &str, there: DeviceSerial, expected: DeviceSerial, failed_before: u32) {
+    fn run(&mut self, port: &str, there: DeviceSerial, expected: DeviceSerial) {
         let Some((_, line)) = &mut self.line else { return };
         self.said = None;
+        let failed_before = match self.failing.take() {
+            Some((device, times, last)) if device == there && is_recent(last) => times,
+            _ => 0,
+        };
         let started = Instant::now();
         let (tell, shared) = (&self.tell, self.shared);
         let result = line.reset(shared.ports).and_then(|()| {
@@ -164,30 +207,37 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
             run::run(&shared.job, line, Some(expected), &shared.ending, progress)
         });
         let seconds = started.elapsed().as_secs_f64();
-        let (runs, told) = match result {
-            Ok(outcome) => (Some(Runs::Over), Told::Passed { outcome: Box::new(outcome), seconds }),
+        let told = match result {
+            Ok(outcome) => {
+                self.done = Some(Some(there));
+                Told::Passed { outcome: Box::new(outcome), seconds }
+            }
             Err(fault) => {
                 if matches!(fault, Fault::PortFailed { .. }) {
                     self.line = None;
                 }
-                let runs = if shared.scans.are_needed() {
+                if shared.scans.are_needed() {
                     // It waits for another scan.
-                    None
-                } else if fault.may_pass() && failed_before < shared.retries {
-                    Some(Runs::Failed(failed_before + 1))
+                    self.done = None;
+                } else if fault.may_pass() {
+                    let again = failed_before < shared.retries;
+                    self.done = (!again).then(|| Some(there.clone()));
+                    self.failing = Some((there.clone(), failed_before + 1, Instant::now()));
                 } else {
-                    Some(Runs::Over)
-                };
-                (runs, Told::Failed { fault, device: Some(there.clone()), seconds })
+                    self.done = Some(Some(there.clone()));
+                }
+                Told::Failed { fault, device: Some(there), seconds }
             }
         };
-        self.done = runs.map(|runs| (there, runs));
         (self.tell)(port, told);
     }
 
-    /// The device was taken out.
+    /// The device was taken out; or, soon after a failure, is being reset.
     fn leave(&mut self) {
-        self.done = None;
+        if self.failing.as_ref().is_some_and(|(_, _, last)| is_recent(*last)) {
+            return;
+        }
+        (self.done, self.failing) = (None, None);
         self.missed = 0;
         self.shared.scans.forget(self.slot.name());
     }
@@ -202,12 +252,28 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
     }
 }
 
-/// Who answers now, if anybody does.
-fn who_is_there(line: &mut Line) -> Result<Option<Hello>, Fault> {
+fn is_recent(failed: Instant) -> bool {
+    failed.elapsed() < BACK_WITHIN
+}
+
+/// Who answers at a port.
+enum Presence {
+    /// A device of this name.
+    Device(DeviceSerial),
+    /// Nobody; but something may be there that only makes noise.
+    Nobody { noise: bool },
+    /// Something that speaks, and not as we do.
+    Stranger(Fault),
+}
+
+/// Who answers now.
+fn who_is_there(line: &mut Line) -> Result<Presence, Fault> {
     match Conversation::open(line, PRESENT) {
-        Ok((_, hello)) => Ok(Some(hello)),
-        // Something is there that speaks otherwise: the run will say what.
-        Err(Fault::Enrollment(EnrollmentFault::NoAnswer(_))) => Ok(None),
+        Ok((_, Hello { device, .. })) => Ok(Presence::Device(device)),
+        Err(Fault::Enrollment(EnrollmentFault::NoAnswer(fault))) => {
+            Ok(Presence::Nobody { noise: fault.passed_over.noise > 0 })
+        }
+        Err(fault @ Fault::Enrollment(_)) => Ok(Presence::Stranger(fault)),
         Err(fault) => Err(fault),
     }
 }

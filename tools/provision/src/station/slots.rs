@@ -18,7 +18,8 @@ pub(super) struct Slot(Arc<(String, Place)>);
 enum Place {
     /// A path, or COM3.
     Port(String),
-    /// A USB location: bus, and ports of hubs, as `1-2.3`. It stays when adapters are exchanged.
+    /// A USB location: bus, and ports of hubs, as `1-2.3`, and behind a colon the interface of an
+    /// adapter that has several ports. It stays when adapters are exchanged.
     Usb(String),
 }
 
@@ -35,14 +36,16 @@ impl Slot {
     /// Its port, if there is one now.
     pub(super) fn port(&self) -> Result<Option<String>, Fault> {
         match &self.0.1 {
-            Place::Port(path) if cfg!(windows) || Path::new(path).exists() => {
-                Ok(Some(path.clone()))
-            }
-            Place::Port(_) => Ok(None),
-            Place::Usb(location) => Ok(available()?
+            // There is no file to look for.
+            Place::Port(name) if cfg!(windows) => Ok(available()?
                 .into_iter()
-                .find(|port| location_of(port).as_deref() == Some(location))
+                .find(|port| port.port_name.eq_ignore_ascii_case(name))
                 .map(|port| port.port_name)),
+            Place::Port(path) => Ok(Path::new(path).exists().then(|| path.clone())),
+            Place::Usb(place) => {
+                let ports = available()?;
+                Ok(port_at(place, &ports).map(|port| port.port_name.clone()))
+            }
         }
     }
 }
@@ -123,7 +126,7 @@ impl Wanted {
                 }
             };
             for port in &ports {
-                if let Some(slot) = self.slot_for(port) {
+                if let Some(slot) = self.slot_for(port, &ports) {
                     self.known.insert(slot.clone());
                     new.push(slot);
                 }
@@ -132,20 +135,20 @@ impl Wanted {
         (new, fault)
     }
 
-    /// The slot a port would be, if a pattern asks for it and no slot has that place.
-    fn slot_for(&self, port: &SerialPortInfo) -> Option<Slot> {
-        let location = location_of(port);
+    /// The slot that one of these ports would be, if a pattern asks for it and no slot has its place.
+    fn slot_for(&self, port: &SerialPortInfo, ports: &[SerialPortInfo]) -> Option<Slot> {
         let slot = self.patterns.iter().find_map(|pattern| match pattern.strip_prefix("usb:") {
-            Some(pattern) => location
-                .as_deref()
+            Some(pattern) => location_of(port)
                 .filter(|location| matches(pattern, location))
-                .map(|location| Slot::new(location, Place::Usb(location.into()))),
+                .map(|location| Slot::new(&location, Place::Usb(location.clone()))),
             None => matches(pattern, &port.port_name)
                 .then(|| Slot::new(&port.port_name, Place::Port(port.port_name.clone()))),
         })?;
         let taken = self.known.iter().any(|known| match &known.0.1 {
             Place::Port(path) => *path == port.port_name,
-            Place::Usb(place) => Some(place) == location.as_ref(),
+            Place::Usb(place) => {
+                port_at(place, ports).is_some_and(|taken| taken.port_name == port.port_name)
+            }
         });
         (!taken).then_some(slot)
     }
@@ -172,12 +175,31 @@ fn available() -> Result<Vec<SerialPortInfo>, Fault> {
     serialport::available_ports().map_err(Fault::PortList)
 }
 
-/// Where a USB port is plugged in: `1-2.3`.
+/// Where a USB port is plugged in: `1-2.3`; and `1-2.3:1`, if its interface is not the adapter's
+/// first: several ports of one adapter are at one location.
 pub(crate) fn location_of(port: &SerialPortInfo) -> Option<String> {
-    match &port.port_type {
-        SerialPortType::UsbPort(usb) => usb.location.as_ref().map(ToString::to_string),
+    let SerialPortType::UsbPort(usb) = &port.port_type else { return None };
+    let location = usb.location.as_ref()?;
+    Some(match usb.interface {
+        None | Some(0) => location.to_string(),
+        Some(interface) => format!("{location}:{interface}"),
+    })
+}
+
+/// The port at this place. Without an interface it is the first that the adapter has.
+fn port_at<'a>(place: &str, ports: &'a [SerialPortInfo]) -> Option<&'a SerialPortInfo> {
+    let at = |port: &&SerialPortInfo| match &port.port_type {
+        SerialPortType::UsbPort(usb) => {
+            usb.location.as_ref().is_some_and(|location| location.to_string() == place)
+        }
+        _ => false,
+    };
+    let interface = |port: &&SerialPortInfo| match &port.port_type {
+        SerialPortType::UsbPort(usb) => usb.interface,
         _ => None,
-    }
+    };
+    let exactly = ports.iter().find(|port| location_of(port).as_deref() == Some(place));
+    exactly.or_else(|| ports.iter().filter(at).min_by_key(interface))
 }
 
 /// Whether a text is what a pattern says, in which `*` stands for anything.
@@ -199,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    fn usb(name: &str, location: &str) -> SerialPortInfo {
+    fn usb(name: &str, location: &str, interface: u8) -> SerialPortInfo {
         SerialPortInfo {
             port_name: name.into(),
             port_type: SerialPortType::UsbPort(UsbPortInfo {
@@ -208,6 +230,7 @@ mod tests {
                 serial_number: None,
                 manufacturer: None,
                 product: None,
+                interface: Some(interface),
                 location: Some(location.parse().unwrap()),
             }),
         }
@@ -216,10 +239,29 @@ mod tests {
     #[test]
     fn a_slot_is_where_it_is_plugged_in() {
         let wanted = Wanted::new(&["usb:1-*".into()], None).unwrap();
-        let slot = wanted.slot_for(&usb("/dev/ttyUSB0", "1-2.3")).unwrap();
+        let one = |port: SerialPortInfo| wanted.slot_for(&port, core::slice::from_ref(&port));
+        let slot = one(usb("/dev/ttyUSB0", "1-2.3", 0)).unwrap();
         assert_eq!(slot.name(), "1-2.3");
-        assert_eq!(Some(slot), wanted.slot_for(&usb("/dev/ttyUSB7", "1-2.3")), "another number");
-        assert_eq!(wanted.slot_for(&usb("/dev/ttyUSB0", "2-1")), None, "another bus");
+        assert_eq!(Some(slot), one(usb("/dev/ttyUSB7", "1-2.3", 0)), "another number");
+        assert_eq!(one(usb("/dev/ttyUSB0", "2-1", 0)), None, "another bus");
+    }
+
+    #[test]
+    fn each_port_of_an_adapter_is_a_slot() {
+        let ports = [0, 1].map(|at| usb(&format!("/dev/ttyUSB{at}"), "1-2.3", at));
+        let mut wanted = Wanted::new(&["usb:*".into()], None).unwrap();
+        for (port, name) in ports.iter().zip(["1-2.3", "1-2.3:1"]) {
+            let slot = wanted.slot_for(port, &ports).unwrap();
+            assert_eq!(slot.name(), name);
+            assert_eq!(port_at(name, &ports).map(|port| &port.port_name), Some(&port.port_name));
+            wanted.known.insert(slot);
+            assert_eq!(wanted.slot_for(port, &ports), None, "served already");
+        }
+        // One that has its port behind an interface for something else is found by its place alone.
+        let probe = [usb("/dev/ttyACM0", "1-4", 2), usb("/dev/ttyACM1", "1-4", 4)];
+        assert_eq!(port_at("1-4", &probe).map(|port| &*port.port_name), Some("/dev/ttyACM0"));
+        assert_eq!(port_at("1-4:4", &probe).map(|port| &*port.port_name), Some("/dev/ttyACM1"));
+        assert!(port_at("1-4:3", &probe).is_none());
     }
 
     #[test]
@@ -227,8 +269,9 @@ mod tests {
         let text = "[[slot]]\nname = \"left\"\nusb = \"1-2.3\"\n";
         let mut wanted = Wanted::new(&["usb:*".into()], None).unwrap();
         wanted.known.extend(parse(text).unwrap());
-        assert_eq!(wanted.slot_for(&usb("/dev/ttyUSB0", "1-2.3")), None);
-        assert!(wanted.slot_for(&usb("/dev/ttyUSB0", "1-2.4")).is_some());
+        let ports = [usb("/dev/ttyUSB0", "1-2.3", 2), usb("/dev/ttyUSB1", "1-2.4", 0)];
+        assert_eq!(wanted.slot_for(&ports[0], &ports), None);
+        assert!(wanted.slot_for(&ports[1], &ports).is_some());
     }
 
     #[test]

@@ -113,6 +113,20 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     assert_eq!(other.enroll(&port, &["--dry-run"]).code, 13);
     let (erased, _device) = device_of_seed("sensor-0001", 7, Trick::None);
     assert_eq!(station.enroll(&erased, &["--dry-run"]).code, 13);
+
+    // By the operator's word; whether the certificate it had is in force or not, as in a run.
+    let taken = |what: &str| {
+        let plan = station.enroll(&erased, &["--dry-run", "--accept-new-key"]);
+        assert_eq!(plan.code, 0, "{plan:?}");
+        assert!(plan.stdout.contains(what), "{plan:?}");
+    };
+    taken("would be revoked");
+    let revoke = station.run(&["revoke", "--device", "sensor-0001", "--reason", "superseded"]);
+    assert_eq!(revoke.code, 0, "{revoke:?}");
+    taken("is revoked");
+    let refused = station.enroll(&erased, &["--dry-run"]);
+    assert!(refused.code == 13 && refused.stderr.contains("revoked"), "{refused:?}");
+    assert_eq!(station.enroll(&erased, &["--accept-new-key"]).code, 0);
 }
 
 #[test]

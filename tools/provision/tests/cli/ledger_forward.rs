@@ -165,6 +165,8 @@ fn a_fallback_needs_a_lot_and_a_server() {
     for (arguments, cause) in [
         (&["--fallback", "a.db"][..], "`--lot` names it"),
         (&["--fallback", "a.db", "--lot", "W47"], "`--ledger postgres://"),
+        (&["--lease", "5"], "--fallback <FILE>"),
+        (&["--fallback", "a.db", "--lot", "W47", "--lease", "1001"], "1001 is not in 1..=1000"),
     ] {
         let refused = station.enroll(&port, arguments);
         assert_eq!(refused.code, 2, "{refused:?}");

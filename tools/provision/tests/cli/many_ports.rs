@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use provision_testkit::impostor::{Impostor, Trick};
@@ -177,10 +178,10 @@ fn a_device_that_went_silent_is_tried_again_while_it_stays() {
     let port = PtyPort::serve(move |bytes| {
         heard += bytes.len();
         if heard > 600 && silent_until.is_none() {
-            silent_until = Some(std::time::Instant::now() + Duration::from_secs(6));
+            silent_until = Some(Instant::now() + Duration::from_secs(6));
         }
         match silent_until {
-            Some(until) if std::time::Instant::now() < until => Vec::new(),
+            Some(until) if Instant::now() < until => Vec::new(),
             _ => device.receive(bytes),
         }
     })
@@ -192,6 +193,56 @@ fn a_device_that_went_silent_is_tried_again_while_it_stays() {
     assert_eq!(result["outcome"], "delivered", "with the certificate it had: {result}");
     assert_eq!(running.end().1, Some(0));
     assert_eq!(station.entries().len(), 1);
+}
+
+#[test]
+fn a_device_that_is_reset_again_and_again_is_not_tried_for_ever() {
+    let station = Station::new();
+    let mut device = honest("sensor-0001");
+    // Breaks down in the middle of each run, for so long that it is missed, and is back.
+    let (mut heard, mut silent_until) = (0, None);
+    let port = PtyPort::serve(move |bytes| {
+        let now = Instant::now();
+        if silent_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
+        // Hello alone is shorter.
+        heard = if bytes.len() > 40 { heard + bytes.len() } else { 0 };
+        if heard > 300 {
+            (heard, silent_until) = (0, Some(now + Duration::from_secs(7)));
+            return Vec::new();
+        }
+        device.receive(bytes)
+    })
+    .unwrap();
+    let path = port.path().to_str().unwrap();
+    let running = station_on(&station, &[path], &["--retries", "1"]);
+    running.wait_for("first failure", error("no-answer"));
+    running.wait_for("second failure", error("no-answer"));
+    thread::sleep(Duration::from_secs(4));
+    running.signal(Signal::SIGINT);
+    let (events, _) = running.end();
+    let end = events.last().unwrap();
+    assert_eq!(end["failed"], 2, "it was run again: {end}");
+}
+
+#[test]
+fn what_speaks_otherwise_is_told_apart_from_an_empty_slot() {
+    let station = Station::new();
+    let mut later = impostor("sensor-0001", Trick::OtherVersion);
+    let other_version = PtyPort::serve(move |bytes| later.receive(bytes)).unwrap();
+    let noise = PtyPort::serve(|_| b"\0\xf8\x80~x\0\x1e\xfe\0".to_vec()).unwrap();
+    let ports = [&other_version, &noise].map(|port| port.path().to_str().unwrap());
+    let running = station_on(&station, &ports, &[]);
+    let refused = running.wait_for("refusal", error("refused"));
+    assert_eq!((&refused["port"], &refused["device"]), (&ports[0].into(), &Value::Null));
+    let heard = running.wait_for("noise", state("noise"));
+    assert_eq!(heard["port"], ports[1]);
+    thread::sleep(Duration::from_secs(1));
+    running.signal(Signal::SIGINT);
+    let (events, _) = running.end();
+    let end = events.last().unwrap();
+    assert_eq!(end["failed"], 1, "told once for as long as it stays: {end}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod peer;
 use core::hint::black_box;
 use std::env;
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -54,7 +55,7 @@ struct Report {
 /// `cargo xtask bench issuer`
 pub(crate) fn run(json: bool) -> Result<(), Fault> {
     if cfg!(debug_assertions) {
-        return run_optimised("issuer", json);
+        return run_optimised(&["issuer"], json);
     }
     needs::ensure(&[OPENSSL])?;
     let report = measure()?;
@@ -123,29 +124,48 @@ struct Bench {
 
 impl Bench {
     /// Each does all the CSRs, a share at a time, one after the other.
-    fn turns(
-        &self,
+    fn turns<'a>(
+        &'a self,
         threads: usize,
         peer: &peer::Peer,
         ledger: &Mutex<SqliteLedger>,
     ) -> Result<Rates, Fault> {
-        // A CA is opened once, there as here.
-        let issuers = (0..threads).map(|_| self.issuer().map(Mutex::new));
-        let issuers = issuers.collect::<Result<Vec<_>, Fault>>()?;
-        let issuer = |thread: usize| issuers[thread].lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut signed, mut durable, mut rcgen) = (Vec::new(), Vec::new(), Vec::new());
-        for batch in self.csrs.chunks(BATCH * threads) {
-            for csrs in batch.chunks(TURN * threads) {
-                rcgen.push(rate(csrs, threads, |_, csrs| peer.certify(csrs))?);
-                signed.push(rate(csrs, threads, |thread, csrs| {
-                    self.sign(&mut issuer(thread), csrs)
-                })?);
+        thread::scope(|scope| {
+            let (told, results) = mpsc::channel();
+            // They live as long as the measurement, as an issuer's threads do: aws-lc seeds the
+            // random numbers of each new one, which takes as long as some certificates.
+            let mut workers = Vec::with_capacity(threads);
+            for _ in 0..threads {
+                let (orders, received) = mpsc::channel::<Order<'_>>();
+                // A CA is opened once, there as here.
+                let (mut issuer, told) = (self.issuer()?, told.clone());
+                workers.push(orders);
+                scope.spawn(move || {
+                    for Order { work, csrs } in received {
+                        let result = match work {
+                            Work::Rcgen => peer.certify(csrs),
+                            Work::Sign => self.sign(&mut issuer, csrs),
+                            Work::SignAndRecord => self.sign_and_record(&mut issuer, csrs, ledger),
+                        };
+                        if told.send(result).is_err() {
+                            break;
+                        }
+                    }
+                });
             }
-            durable.push(rate(batch, threads, |thread, csrs| {
-                self.sign_and_record(&mut issuer(thread), csrs, ledger)
-            })?);
-        }
-        Ok(Rates { signed: median(signed), durable: median(durable), rcgen: median(rcgen) })
+            // Only the workers hold it now, so that their end is heard.
+            drop(told);
+            let rate = |work, csrs: &'a [Vec<u8>]| rate(&workers, &results, work, csrs);
+            let (mut signed, mut durable, mut rcgen) = (Vec::new(), Vec::new(), Vec::new());
+            for batch in self.csrs.chunks(BATCH * threads) {
+                for csrs in batch.chunks(TURN * threads) {
+                    rcgen.push(rate(Work::Rcgen, csrs)?);
+                    signed.push(rate(Work::Sign, csrs)?);
+                }
+                durable.push(rate(Work::SignAndRecord, batch)?);
+            }
+            Ok(Rates { signed: median(signed), durable: median(durable), rcgen: median(rcgen) })
+        })
     }
 
     fn issuer(&self) -> Result<FileIssuer, Fault> {
@@ -196,23 +216,38 @@ impl Bench {
     }
 }
 
-/// CSRs per second, shared among so many threads.
-fn rate(
-    csrs: &[Vec<u8>],
-    threads: usize,
-    work: impl Fn(usize, &[Vec<u8>]) -> Result<(), Fault> + Sync,
+/// CSRs for one of the threads.
+struct Order<'a> {
+    work: Work,
+    csrs: &'a [Vec<u8>],
+}
+
+/// What is done with them.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Rcgen,
+    Sign,
+    SignAndRecord,
+}
+
+/// CSRs per second, shared among these threads.
+fn rate<'a>(
+    workers: &[Sender<Order<'a>>],
+    results: &Receiver<Result<(), Fault>>,
+    work: Work,
+    csrs: &'a [Vec<u8>],
 ) -> Result<f64, Fault> {
-    let share = csrs.len().div_ceil(threads);
+    let ended = || Fault::new("a measurement panicked");
+    let shares = csrs.chunks(csrs.len().div_ceil(workers.len()));
     let started = Instant::now();
-    thread::scope(|scope| {
-        let work = &work;
-        let shares = csrs.chunks(share).enumerate();
-        let running: Vec<_> =
-            shares.map(|(thread, csrs)| scope.spawn(move || work(thread, csrs))).collect();
-        running.into_iter().try_for_each(|one| {
-            one.join().unwrap_or_else(|_| Err(Fault::new("a measurement panicked")))
-        })
-    })?;
+    let mut under_way = 0;
+    for (worker, csrs) in workers.iter().zip(shares) {
+        worker.send(Order { work, csrs }).map_err(|_| ended())?;
+        under_way += 1;
+    }
+    for _ in 0..under_way {
+        results.recv().map_err(|_| ended())??;
+    }
     Ok(csrs.len() as f64 / started.elapsed().as_secs_f64())
 }
 

@@ -127,10 +127,13 @@ impl Board {
         }
         frame.render_widget(self.header(tally), Rect { x: 0, y: 0, width, height: 1 });
         let area = Rect { x: 0, y: 1, width, height: height - 2 };
-        for ((name, view), place) in self.slots.iter().zip(places(area, self.slots.len())) {
+        let places = places(area, self.slots.len());
+        // Those without a place are told of in the last line.
+        let hidden = self.slots.len() - places.len();
+        for ((name, view), place) in self.slots.iter().zip(places) {
             view.draw(name, frame, place);
         }
-        frame.render_widget(self.footer(), Rect { x: 0, y: height - 1, width, height: 1 });
+        frame.render_widget(self.footer(hidden), Rect { x: 0, y: height - 1, width, height: 1 });
     }
 
     fn header(&self, tally: &Tally) -> Paragraph<'_> {
@@ -149,8 +152,12 @@ impl Board {
         Paragraph::new(text).style(Style::new().add_modifier(Modifier::REVERSED))
     }
 
-    fn footer(&self) -> Paragraph<'_> {
-        let text = if self.scans {
+    fn footer(&self, hidden: usize) -> Paragraph<'_> {
+        let mut text = String::new();
+        if hidden > 0 {
+            text = format!(" {hidden} slots have no place on this screen ");
+        }
+        text += &if self.scans {
             format!(" scan: {}_  {}", self.typed, self.note)
         } else if self.note.is_empty() {
             " Ctrl-C ends: devices under way are finished".into()
@@ -181,21 +188,14 @@ impl View {
         {
             return;
         }
-        *self = Self::empty();
+        *self = Self { what: state.to_string(), ..Self::empty() };
         match state {
-            State::NoPort => {
-                self.look = Look::NoPort;
-                self.what = "nothing is plugged in".into();
-            }
-            State::BadPort { why } => {
-                self.look = Look::Failed;
-                self.what.clone_from(why);
-            }
-            State::Empty => self.what = "waits for a device".into(),
+            State::NoPort => self.look = Look::NoPort,
+            State::BadPort { .. } => self.look = Look::Failed,
+            State::Empty { .. } => {}
             State::Scan { device } => {
                 self.look = Look::Scan;
                 self.device = device.to_string();
-                self.what = "waits for its scan".into();
             }
         }
     }
@@ -340,7 +340,7 @@ mod tests {
     fn what_was_shown_before_is_gone() {
         let mut board = Board::new(None, false);
         board.take("left", &failed(Fault::Interrupted));
-        board.take("left", &Told::State(State::Empty));
+        board.take("left", &Told::State(State::Empty { noise: false }));
         let empty = shown(&board, 80, 24);
         assert!(empty.contains("waits for a device") && !empty.contains("sensor"), "{empty}");
         let found = Progress::Found { device: device(), stage: Stage::Blank };
@@ -366,6 +366,16 @@ mod tests {
             }
             assert_eq!(shown.matches("0001").count(), count, "{shown}");
         }
+    }
+
+    #[test]
+    fn slots_without_a_place_are_counted() {
+        let mut board = Board::new(None, false);
+        for slot in 1..=100 {
+            board.take(&format!("slot-{slot:03}"), &failed(Fault::Interrupted));
+        }
+        let shown = shown(&board, 80, 24);
+        assert!(shown.contains("12 slots have no place"), "{shown}");
     }
 
     #[test]

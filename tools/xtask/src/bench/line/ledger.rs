@@ -1,0 +1,140 @@
+//! What one more entry takes, and a look at one, where the ledger has few and where it has many.
+
+use core::time::Duration;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use provision_ledger::{Ledger as _, SqliteLedger};
+use provision_testkit::ca::{ca, certified};
+use provision_wire::DeviceSerial;
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::process::{Fault, While as _};
+
+/// Rounds; the ledgers take turns in each.
+const ROUNDS: u64 = 25;
+/// Entries that are added, and looked up, in a turn.
+const TURN: u64 = 20;
+/// Made up: 2027.
+const NOW_S: u64 = 1_800_000_000;
+
+/// A ledger of this many entries.
+#[derive(Debug, Serialize)]
+pub(super) struct Sized {
+    pub(super) entries: u64,
+    /// Mean microseconds for one more, until it is durable.
+    pub(super) append_us: f64,
+    /// Mean microseconds to find a device.
+    pub(super) lookup_us: f64,
+    pub(super) gigabytes: f64,
+}
+
+/// Measures each size beside the others: what else the machine does slows all of them.
+pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
+    // On the disk that holds the build, not in a file system in memory.
+    let program = env::current_exe().while_doing("where is this program")?;
+    let place = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))
+        .while_doing("a directory for the measurement")?;
+    let (mut issuer, _) = ca(NOW_S).while_doing("a CA")?;
+    let mut seed = 0;
+    let mut certify = |name: &str| {
+        seed += 1;
+        let device = DeviceSerial::new(name).while_doing("a device's name")?;
+        certified(&mut issuer, &device, seed, NOW_S).while_doing("a certificate")
+    };
+    let first = certify("first")?;
+    let mut ledgers = Vec::new();
+    for &entries in sizes {
+        let path = place.path().join(format!("{entries}.sqlite"));
+        SqliteLedger::create(&path)
+            .while_doing("a ledger")?
+            .record_issued(&first, NOW_S)
+            .while_doing("the first entry")?;
+        fill(&path, entries).while_doing("filling a ledger")?;
+        let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
+        ledgers.push((entries, path, ledger, [Duration::ZERO; 2]));
+    }
+    for round in 0..ROUNDS {
+        for (entries, _, ledger, [append, lookup]) in &mut ledgers {
+            let new = |turn| format!("new-{entries}-{round}-{turn}");
+            let chains: Vec<_> =
+                (0..TURN).map(|turn| certify(&new(turn))).collect::<Result<_, _>>()?;
+            let started = Instant::now();
+            for chain in &chains {
+                ledger.record_issued(chain, NOW_S).while_doing("an entry")?;
+            }
+            *append += started.elapsed();
+            // Those that were filled in, spread over all of them.
+            let step = (*entries - 2) / (ROUNDS * TURN);
+            let names = (0..TURN).map(|turn| filled(2 + (round * TURN + turn) * step));
+            let devices: Vec<_> = names
+                .map(|name| DeviceSerial::new(&name).while_doing("a device's name"))
+                .collect::<Result<_, _>>()?;
+            let started = Instant::now();
+            for device in &devices {
+                if ledger.find(device).while_doing("a look")?.is_none() {
+                    return Err(Fault::new(format!("{device} is not in the ledger")));
+                }
+            }
+            *lookup += started.elapsed();
+        }
+    }
+    let each_us = |time: Duration| time.as_secs_f64() * 1e6 / (ROUNDS * TURN) as f64;
+    ledgers
+        .into_iter()
+        .map(|(entries, path, ledger, [append, lookup])| {
+            drop(ledger);
+            let bytes = fs::metadata(&path).while_doing("the ledger's file")?.len();
+            Ok(Sized {
+                entries,
+                append_us: each_us(append),
+                lookup_us: each_us(lookup),
+                gigabytes: bytes as f64 / 1e9,
+            })
+        })
+        .collect()
+}
+
+fn filled(number: u64) -> String {
+    format!("filled-{number:08}")
+}
+
+/// Entries as they are on a line, but for who signed them and for their links: straight into the
+/// tables, for one after the other it would be ten million waits for the disk. Indexes are made
+/// afterwards, sorted, which is how they come to be there at all.
+fn fill(path: &Path, to: u64) -> rusqlite::Result<()> {
+    let raw = Connection::open(path)?;
+    raw.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500000;
+         PRAGMA locking_mode = EXCLUSIVE",
+    )?;
+    let indexes = "SELECT name, sql FROM sqlite_schema
+        WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('entry', 'proof')";
+    let indexes: Vec<(String, String)> = raw
+        .prepare(indexes)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (name, _) in &indexes {
+        raw.execute_batch(&format!("DROP INDEX {name}"))?;
+    }
+    let numbers =
+        format!("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {to})");
+    raw.execute_batch(&format!(
+        "INSERT INTO entry (device, public_key, cert_serial, leaf, leaf_sha256, upper_chain,
+             not_after_s, issued_at_s, issuer_key_id)
+         {numbers} SELECT printf('filled-%08d', i),
+             CAST(unhex('04' || hex(randomblob(64))) AS BLOB), randomblob(20), zeroblob(500),
+             randomblob(32), 1, {NOW_S} + 99999, {NOW_S}, zeroblob(20) FROM n;
+         INSERT INTO chain (seq, table_name, row_id, hash)
+         {numbers} SELECT (SELECT max(seq) FROM chain) + i - 1, 'entry', i, randomblob(32) FROM n;
+         INSERT INTO proof (entry, delivery_sha256, proven_at_s)
+         {numbers} SELECT i, randomblob(32), {NOW_S} FROM n;"
+    ))?;
+    for (_, sql) in &indexes {
+        raw.execute_batch(sql)?;
+    }
+    Ok(())
+}
