@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
+use std::time::Instant;
 
 use provision_ledger::{
     Certificates as _, ConflictCause, Expected, Fallback, FallbackError, LeaseWish, Ledger as _,
@@ -448,6 +449,45 @@ fn a_merge_may_be_killed_at_any_moment() {
     assert!(kills >= 6, "{kills}");
     assert_eq!(factory.server.open().conflicts().unwrap(), []);
     factory.assert_sound(&["a"]);
+}
+
+/// `cargo nextest run -p provision-ledger --run-ignored only what_a_file_costs --no-capture`
+#[test]
+#[ignore = "a measurement"]
+fn what_a_file_costs() {
+    const DEVICES: u32 = 300;
+    let mut factory = Factory::with_quota(10_000);
+    let chains: Vec<_> = (0..3 * DEVICES)
+        .map(|n| {
+            let key = Key::new();
+            (factory.ca.certify(&format!("d{n}"), &key), key)
+        })
+        .collect();
+    let mut chains = chains.chunks(DEVICES as usize);
+    let began = Instant::now();
+    let mut server = factory.server.open();
+    for (chain, key) in chains.next().unwrap() {
+        server.record_issued_in(Some(&lot("W47")), chain, NOW_S).unwrap();
+        server.record_enrolled(&enrolled(chain, key, [1; 32]), NOW_S).unwrap();
+    }
+    println!("at the server alone: {:?} a device", began.elapsed() / DEVICES);
+    let mut station = factory.station("a", 1000, NOW_S);
+    let mut with_file = |station: &mut StoreAndForward, what: &str| {
+        let began = Instant::now();
+        for (chain, key) in chains.next().unwrap() {
+            station.record(chain, false, NOW_S).unwrap();
+            station.record_enrolled(&enrolled(chain, key, [1; 32]), NOW_S).unwrap();
+        }
+        println!("{what}: {:?} a device", began.elapsed() / DEVICES);
+    };
+    with_file(&mut station, "with a file");
+    factory.server.0.crash();
+    with_file(&mut station, "alone");
+    factory.server.0.go_on().unwrap();
+    let began = Instant::now();
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(merged(&mut station).certificates, u64::from(DEVICES));
+    println!("merged: {:?} a device", began.elapsed() / DEVICES);
 }
 
 fn merger(factory: &Factory, at_s: u64) -> Child {
