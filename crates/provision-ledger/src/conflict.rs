@@ -99,7 +99,10 @@ impl fmt::Display for ConflictRecord {
                 write!(f, "device {device} has the certificate serial {cert_serial} of {other}")
             }
             ConflictCause::Lot => {
-                write!(f, "device {device} has no place: the lease was ended, and its lot is full")
+                write!(
+                    f,
+                    "device {device} has no place: the lease was ended, and its lot takes no more"
+                )
             }
             ConflictCause::WeakKey => {
                 write!(f, "device {device} has a key that everybody knows: stop the line")

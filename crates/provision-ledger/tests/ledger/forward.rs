@@ -290,6 +290,39 @@ fn the_last_places_are_for_those_who_make_devices() {
     factory.assert_sound(&["a", "b"]);
 }
 
+/// Somebody copied a file, and two stations use the same places.
+#[test]
+fn a_copied_file_does_not_exceed_the_quota() {
+    let mut factory = Factory::with_quota(6);
+    drop(factory.station("a", 3, NOW_S));
+    fs::copy(factory.file("a"), factory.file("b")).unwrap();
+    let key = |name: &str| factory.file(name).with_extension("key");
+    fs::copy(key("a"), key("b")).unwrap();
+    factory.server.0.crash();
+    for name in ["a", "b"] {
+        let mut station = factory.station(name, 3, NOW_S + 1);
+        for n in 0..3 {
+            factory.make(&mut station, &format!("{name}{n}"), &Key::new(), NOW_S + 1).unwrap();
+        }
+    }
+    factory.server.0.go_on().unwrap();
+    let mut server = factory.server.open();
+    for n in 0..3 {
+        let chain = factory.ca.certify(&format!("other-{n}"), &Key::new());
+        server.record_issued_in(Some(&lot("W47")), &chain, NOW_S + 2).unwrap();
+    }
+    let first = factory.fallback("a").merge(&mut server, NOW_S + 3).unwrap();
+    assert_eq!((first.certificates, first.conflicts), (3, vec![]));
+    let second = factory.fallback("b").merge(&mut server, NOW_S + 4).unwrap();
+    assert_eq!(second.certificates, 0);
+    let causes: Vec<_> = second.conflicts.iter().map(|one| one.cause).collect();
+    assert_eq!(causes, [ConflictCause::Lot; 3]);
+    let said = second.conflicts[0].to_string();
+    assert_eq!(said, "device b0 has no place: the lease was ended, and its lot takes no more");
+    assert_eq!(factory.used_and_leased(), (6, 0));
+    factory.assert_sound(&["a", "b"]);
+}
+
 /// What nobody can see without the server is seen when it is there again, and named.
 #[test]
 fn what_was_given_elsewhere_meanwhile_is_a_conflict() {
