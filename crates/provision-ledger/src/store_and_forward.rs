@@ -135,6 +135,15 @@ impl StoreAndForward {
         matches!(self.state, State::Alone { .. })
     }
 
+    /// The key by which this station signs, at the server and in its file.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if it cannot be read or made.
+    pub fn station_key(&mut self) -> Result<PublicKey, StorageError> {
+        self.fallback.ledger.station_key()
+    }
+
     /// What the operator should hear, once.
     pub fn news(&mut self) -> Vec<News> {
         core::mem::take(&mut self.news)

@@ -111,6 +111,11 @@ impl Books {
         self.with(|books| books.ledger.end())
     }
 
+    /// The key by which this station signs the ledger.
+    pub(crate) fn station_key(&self) -> Result<PublicKey, Fault> {
+        self.with(|books| Ok(books.ledger.station_key()?))
+    }
+
     /// What a device that is about to make a new key had before.
     pub(crate) fn before(&self, device: &DeviceSerial) -> Result<Before, Fault> {
         self.with(|books| {

@@ -19,8 +19,10 @@ use crate::inspect::Inspect;
 use crate::job::JobArguments;
 use crate::key::KeyCommand;
 use crate::kit::Kit;
+use crate::label::Label;
 use crate::ledger::LedgerCommand;
 use crate::lot::LotCommand;
+use crate::lot_report::ReportCommand;
 use crate::matching::Match;
 use crate::ocsp::OcspCommand;
 use crate::p12::P12Command;
@@ -137,6 +139,11 @@ pub(crate) enum Command {
     /// Lots: how many devices, of what, until when.
     #[command(subcommand)]
     Lot(LotCommand),
+    /// Make labels for devices: serial, fingerprint, and a QR code to claim them by.
+    Label(Label),
+    /// Reports for line controllers, test systems and people.
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 /// Where the CA is, and what opens it.
@@ -186,6 +193,10 @@ pub(crate) struct Enroll {
     /// and neither it nor ledger and CA are changed.
     #[arg(long)]
     pub dry_run: bool,
+
+    /// On a terminal too, tell of each step on a line instead of showing a bar for each port.
+    #[arg(long)]
+    pub plain: bool,
 
     #[command(flatten)]
     pub job: JobArguments,

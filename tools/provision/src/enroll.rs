@@ -8,11 +8,13 @@ use std::time::Instant;
 use provision_station::enrollment::{Outcome, Progress};
 use provision_station::exchange::Patience;
 
+use crate::bars::{self, Bars};
 use crate::cli::Enroll;
 use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::Job;
 use crate::line::Line;
+use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
 use crate::{line_ledger, plan, run};
 
@@ -20,6 +22,7 @@ use crate::{line_ledger, plan, run};
 enum Told {
     Progress(Progress),
     Ended(Box<Result<Outcome, Fault>>, f64),
+    Unrecorded(Fault),
 }
 
 pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> {
@@ -44,34 +47,60 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         return Ok(());
     }
     let job = Job::open(&arguments.job, hello)?;
-    tell_news(&job, report)?;
+    tell_news(&job, None, report)?;
+    let records = Records::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
-    let (mut failed, mut exit_code) = (0, None);
+    let mut bars = (report.has_terminal() && !arguments.plain && ports.len() <= bars::PORTS_MAX)
+        .then(|| Bars::open(ports));
+    let (mut failed, mut exit_code, mut lost) = (0, None, 0);
     let ran = thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
         for port in ports {
-            let (tell, job, ending) = (tell.clone(), &job, &ending);
+            let (tell, job, ending, records) = (tell.clone(), &job, &ending, records.as_ref());
             scope.spawn(move || {
                 let started = Instant::now();
+                let mut recorder = Recorder::new(records, None);
                 let progress = |progress| {
+                    recorder.hear(&progress);
                     // Nobody listens any more if the output is gone: the run goes on all the same.
                     let _ = tell.send((port.as_str(), Told::Progress(progress)));
                 };
                 let result = enroll(port, arguments, job, ending, progress);
                 let seconds = started.elapsed().as_secs_f64();
+                if let Err(fault) = recorder.end(port, result.as_ref(), None, seconds) {
+                    let _ = tell.send((port.as_str(), Told::Unrecorded(fault)));
+                }
                 let _ = tell.send((port.as_str(), Told::Ended(Box::new(result), seconds)));
             });
         }
         drop(tell);
         for (port, told) in told {
-            tell_news(&job, report)?;
+            tell_news(&job, bars.as_ref(), report)?;
             match told {
-                Told::Progress(progress) => report.progress(At::port(port), &progress)?,
+                Told::Progress(progress) => match &mut bars {
+                    Some(bars) => bars.step(port, &progress),
+                    None => report.progress(At::port(port), &progress)?,
+                },
+                Told::Unrecorded(fault) => {
+                    lost += 1;
+                    aside(bars.as_ref(), || report.unrecorded(At::port(port), &fault))?;
+                }
                 Told::Ended(result, seconds) => match *result {
-                    Ok(outcome) => report.enrolled(At::port(port), &outcome, seconds)?,
-                    Err(fault) if ports.len() == 1 => return Err(fault),
+                    Ok(outcome) => {
+                        if let Some(bars) = &bars {
+                            bars.end(port, Ok(&outcome), seconds);
+                        }
+                        let at = At::port(port);
+                        aside(bars.as_ref(), || report.enrolled(at, &outcome, seconds))?;
+                    }
                     Err(fault) => {
-                        report.fault(Some(port), &fault);
+                        if let Some(bars) = &bars {
+                            bars.end(port, Err(&fault), seconds);
+                        }
+                        if ports.len() == 1 {
+                            return Err(fault);
+                        }
+                        aside(bars.as_ref(), || report.fault(Some(port), &fault));
                         failed += 1;
                         if fault.stops_the_line() || exit_code.is_none() {
                             exit_code = Some(fault.exit_code());
@@ -83,17 +112,27 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         Ok(())
     });
     let closed = job.books.close();
-    tell_news(&job, report)?;
+    tell_news(&job, bars.as_ref(), report)?;
     ran?;
     match exit_code {
+        None if lost > 0 => Err(Fault::RecordsLost { lost }),
         None => closed,
         Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
     }
 }
 
 /// What became of the ledger's server.
-fn tell_news(job: &Job, report: &mut Report) -> Result<(), Fault> {
-    job.books.news().iter().try_for_each(|news| line_ledger::tell(news, report))
+fn tell_news(job: &Job, bars: Option<&Bars>, report: &mut Report) -> Result<(), Fault> {
+    let tell = |news| aside(bars, || line_ledger::tell(news, report));
+    job.books.news().iter().try_for_each(tell)
+}
+
+/// Has something written that bars are not to run into.
+fn aside<T>(bars: Option<&Bars>, write: impl FnOnce() -> T) -> T {
+    match bars {
+        Some(bars) => bars.aside(write),
+        None => write(),
+    }
 }
 
 fn enroll(

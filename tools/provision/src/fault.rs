@@ -27,6 +27,34 @@ pub(crate) enum Fault {
     /// The command line makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Records cannot be written where they are wanted.
+    #[error("cannot write records into {}: {cause}", dir.display())]
+    Records {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The record of one run could not be written.
+    #[error(
+        "cannot write the record {}{}: {cause}",
+        path.display(),
+        device.as_ref().map(|device| format!(" of device {device}")).unwrap_or_default()
+    )]
+    RecordLost {
+        /// The file it was to be in.
+        path: PathBuf,
+        /// Whose run it was.
+        device: Option<String>,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Some records could not be written; each was reported.
+    #[error("records that could not be written: {lost}")]
+    RecordsLost {
+        /// How many.
+        lost: u64,
+    },
     /// A serial port cannot be opened.
     #[error("cannot open port {port}: {cause}")]
     PortOpen {
@@ -272,6 +300,14 @@ pub(crate) enum Fault {
     /// There is no file to go on in.
     #[error(transparent)]
     Fallback(#[from] FallbackError),
+    /// A device gets no label.
+    #[error("device {device} gets no label: {why}")]
+    NoLabel {
+        /// Which.
+        device: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// Nothing on record is what was looked for.
     #[error("the ledger {place} has nothing of that kind")]
     NothingFound {
@@ -371,6 +407,7 @@ impl Fault {
             | Self::Fallback(_)
             | Self::NotImported { .. }
             | Self::NotExported { .. }
+            | Self::NoLabel { .. }
             | Self::NotInLedger { .. } => 15,
             Self::RevokedDevice { .. } | Self::LineStopped | Self::Conflicts { .. } => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
@@ -380,7 +417,10 @@ impl Fault {
             | Self::Reset { .. } => 16,
             Self::Diagnosis(diagnosis) => diagnosis.cause.exit_code(),
             Self::Some { exit_code, .. } | Self::StationStopped { exit_code } => *exit_code,
-            Self::Interrupted
+            Self::Records { .. }
+            | Self::RecordLost { .. }
+            | Self::RecordsLost { .. }
+            | Self::Interrupted
             | Self::Read { .. }
             | Self::Write { .. }
             | Self::File(_)
@@ -419,6 +459,9 @@ impl Fault {
     pub(crate) const fn name(&self) -> &'static str {
         if let Self::Diagnosis(diagnosis) = self {
             return diagnosis.cause.code();
+        }
+        if let Self::Records { .. } | Self::RecordLost { .. } | Self::RecordsLost { .. } = self {
+            return "records";
         }
         match self.exit_code() {
             2 => "usage",
@@ -461,6 +504,17 @@ impl Fault {
         }
         match self {
             Self::Usage(_) => "see `provision --help`",
+            Self::Records { .. } => {
+                "no device was touched; may you write there, and is there room? `--records` names \
+                 another directory"
+            }
+            Self::RecordLost { .. } => {
+                "what became of the device is in the ledger as always; is there room?"
+            }
+            Self::RecordsLost { .. } => {
+                "what became of the devices is told above, and in the ledger: only these records are \
+                 missing; devices that are run again change nothing, and are recorded"
+            }
             Self::PortOpen { cause, .. } => match cause.kind() {
                 serialport::ErrorKind::NoDevice => {
                     "is the cable in? `provision ports` lists what is there; another program may \
@@ -621,6 +675,10 @@ impl Fault {
             Self::NotExported { .. } => {
                 "nothing was written: half an export would be taken for a whole one; `--lot` exports \
                  the devices of one lot alone"
+            }
+            Self::NoLabel { .. } => {
+                "a label is made of what the device has proven: enroll it; `provision ledger find \
+                 --device` shows what is on record, `--ledger` says in which ledger"
             }
             Self::NothingFound { .. } => "`provision ledger list` shows what is on record",
             Self::Lots(_)

@@ -16,6 +16,7 @@ use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
 use crate::line_ledger::{LineLedger, conflicts_of};
+use crate::records::RecordsArguments;
 use crate::{ca, files, ledger, secret, system};
 
 /// What every device of a call is given.
@@ -88,6 +89,9 @@ pub(crate) struct JobArguments {
     /// Leave the device open for another run instead of making its identity final.
     #[arg(long)]
     pub no_seal: bool,
+
+    #[command(flatten)]
+    pub records: RecordsArguments,
 
     #[command(flatten)]
     pub ports: PortUse,

@@ -2,7 +2,7 @@
 
 use provision_csr::PublicKey;
 use provision_ledger::{
-    Certificates as _, Issuance, Ledger as _, Lot, News, RevocationRecord, SqlLedger,
+    Certificates as _, Issuance, Ledger as _, Lot, News, RevocationRecord, SqlLedger, StorageError,
     StoreAndForward,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
@@ -91,6 +91,14 @@ impl LineLedger {
                 Ok(())
             }
             Self::Forwarding { ledger, .. } => Ok(ledger.record_enrolled(enrolled, now_s)?),
+        }
+    }
+
+    /// The key by which this station signs.
+    pub(crate) fn station_key(&mut self) -> Result<PublicKey, StorageError> {
+        match self {
+            Self::One { ledger, .. } => ledger.station_key(),
+            Self::Forwarding { ledger, .. } => ledger.station_key(),
         }
     }
 

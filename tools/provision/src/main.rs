@@ -19,6 +19,9 @@
 //!   files, secret   files and `-`; passphrases
 //!   line, capture   a serial port, written to in small pieces; what it says besides the dialogue
 //!   ending     Ctrl-C
+//!   records, lot_report   a file for each run; what became of a lot
+//!   label      what is stuck on a device
+//!   bars       how far each of a few ports is
 //!   report     what people and programs are told
 //!   fault      what went wrong, its exit code, what to do next
 //! ```
@@ -27,6 +30,7 @@
 
 mod arguments;
 mod ask;
+mod bars;
 mod books;
 mod ca;
 mod capture;
@@ -49,15 +53,18 @@ mod inspect;
 mod job;
 mod key;
 mod kit;
+mod label;
 mod ledger;
 mod line;
 mod line_ledger;
 mod lot;
+mod lot_report;
 mod matching;
 mod ocsp;
 mod p12;
 mod plan;
 mod ports;
+mod records;
 mod report;
 mod revoke;
 mod run;
@@ -122,6 +129,8 @@ fn main() -> ExitCode {
         Some(Command::Ports) => ports::run(&mut report),
         Some(Command::Ledger(command)) => ledger::run(command, &mut report),
         Some(Command::Lot(command)) => lot::run(command, &mut report),
+        Some(Command::Label(arguments)) => label::run(arguments, &mut report),
+        Some(Command::Report(command)) => lot_report::run(command, &mut report),
         None => enroll::run(&cli.enroll, &mut report),
     });
     let port = match cli.enroll.port.as_slice() {

@@ -61,6 +61,11 @@ impl Report {
         !self.json && io::stdout().is_terminal()
     }
 
+    /// Whether what happens is told to a terminal that lines can be drawn on anew.
+    pub(crate) fn has_terminal(&self) -> bool {
+        !self.json && self.terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// A step of a run.
     pub(crate) fn progress(&mut self, at: At<'_>, progress: &Progress) -> Result<(), Fault> {
         let (name, text, mut event) = describe(progress);
@@ -230,6 +235,13 @@ impl Report {
         Ok(())
     }
 
+    /// A run whose record cannot be written: how it ended stands.
+    pub(crate) fn unrecorded(&mut self, at: At<'_>, fault: &Fault) -> Result<(), Fault> {
+        let mut event = json!({ "hint": fault.hint() });
+        at.mark(&mut event);
+        self.warning(&format!("{}: {fault}", at.label()), event)
+    }
+
     /// What went wrong. Never fails: there is nobody left to tell.
     pub(crate) fn fault(&mut self, port: Option<&str>, fault: &Fault) {
         if self.json {
@@ -265,7 +277,7 @@ fn fault_event(fault: &Fault) -> Value {
 }
 
 /// To milliseconds.
-fn rounded(seconds: f64) -> f64 {
+pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
@@ -274,7 +286,8 @@ fn line(event: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
+/// What is behind a fault, if anything.
+pub(crate) fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let (mut next, mut said) = (fault.source(), fault.to_string());
     core::iter::from_fn(move || {
         loop {
@@ -288,6 +301,11 @@ fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'static)> {
             }
         }
     })
+}
+
+/// A step, for programs.
+pub(crate) fn event_name(progress: &Progress) -> &'static str {
+    describe(progress).0
 }
 
 /// A step, for people.

@@ -18,6 +18,7 @@ mod slot;
 mod slots;
 mod tally;
 
+use core::cell::RefCell;
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::{Job, JobArguments, Reset};
 use crate::line_ledger;
+use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
 
 use scan::{Given, Scans};
@@ -107,6 +109,7 @@ pub(crate) enum Start {
 enum News {
     Slot { slot: Slot, port: String, told: Told },
     Scanned(String),
+    Unrecorded { slot: Slot, port: String, fault: Fault },
 }
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
@@ -115,6 +118,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     let attempts = if arguments.job.ports.reset == Reset::None { 6 } else { 20 };
     let hello = Patience { reply_within_ms: 500, attempts };
     let job = Job::open(&arguments.job, hello)?;
+    let records = Records::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
     let shared = Shared {
         job,
@@ -123,7 +127,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         ports: &arguments.job.ports,
         retries: arguments.retries,
     };
-    let mut tally = Tally::default();
+    let (mut tally, mut lost) = (Tally::default(), 0);
     let scans = arguments.start == Start::Scan;
     // A scanner that is no terminal types into a pipe.
     let typed = !scans || stdin().is_terminal();
@@ -155,10 +159,19 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                     }
                     for slot in slots {
                         serving += 1;
-                        let (shared, tell) = (&shared, tell.clone());
+                        let (shared, tell, records) = (&shared, tell.clone(), records.as_ref());
                         scope.spawn(move || {
                             let ended = Ended { slot, tell };
-                            slot::serve(&ended.slot, shared, |port, told| ended.tell(port, told));
+                            let recorder = Recorder::new(records, Some(ended.slot.name()));
+                            let recorder = RefCell::new(recorder);
+                            slot::serve(&ended.slot, shared, |port, told| {
+                                // Before anybody is told: who sees PASS can count on the record.
+                                let recorded = record(&mut recorder.borrow_mut(), port, &told);
+                                ended.tell(port, told);
+                                if let Err(fault) = recorded {
+                                    ended.unrecorded(port, fault);
+                                }
+                            });
                         });
                     }
                 }
@@ -175,6 +188,17 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                     let result = match told {
                         News::Scanned(text) => {
                             scanned(&shared.scans, &text, screen.as_mut(), report)
+                        }
+                        News::Unrecorded { slot, port, fault } => {
+                            lost += 1;
+                            let at = At { slot: Some(slot.name()), port: &port };
+                            match &mut screen {
+                                Some(screen) => {
+                                    screen.note(&format!("{}: {fault}", slot.name()));
+                                    Ok(())
+                                }
+                                None => report.unrecorded(at, &fault),
+                            }
                         }
                         News::Slot { told: Told::Ended, .. } => {
                             serving -= 1;
@@ -227,6 +251,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     }
     report.station(&tally)?;
     match stopped_by {
+        None if lost > 0 => Err(Fault::RecordsLost { lost }),
         None => closed,
         Some(exit_code) => Err(Fault::StationStopped { exit_code }),
     }
@@ -273,6 +298,21 @@ fn count(told: &Told, tally: &mut Tally, stopped_by: &mut Option<u8>) {
     }
 }
 
+/// Keeps what becomes of a run.
+fn record(recorder: &mut Recorder<'_>, port: &str, told: &Told) -> Result<(), Fault> {
+    match told {
+        Told::Progress(progress) => recorder.hear(progress),
+        Told::Passed { outcome, seconds } => {
+            recorder.end(port, Ok(outcome), None, *seconds)?;
+        }
+        Told::Failed { fault, device, seconds } => {
+            recorder.end(port, Err(fault), device.as_ref(), *seconds)?;
+        }
+        Told::State(_) | Told::Ended => {}
+    }
+    Ok(())
+}
+
 /// Tells of one slot, on a line.
 fn tell_of(at: At<'_>, told: &Told, report: &mut Report) -> Result<(), Fault> {
     match told {
@@ -297,6 +337,11 @@ impl Ended {
     fn tell(&self, port: &str, told: Told) {
         // Nobody listens any more if the output is gone.
         let _ = self.tell.send(News::Slot { slot: self.slot.clone(), port: port.into(), told });
+    }
+
+    fn unrecorded(&self, port: &str, fault: Fault) {
+        let news = News::Unrecorded { slot: self.slot.clone(), port: port.into(), fault };
+        let _ = self.tell.send(news);
     }
 }
 

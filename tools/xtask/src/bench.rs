@@ -5,6 +5,7 @@ mod device;
 mod issuer;
 mod line;
 mod long;
+mod peers;
 mod shift;
 
 use std::env;
@@ -44,6 +45,15 @@ pub(crate) enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// The device's half beside libraries in C, whose sources are fetched and compiled: some minutes.
+    Peers {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// This one alone, as `wolfssl-fast`; this project is `provision`.
+        #[arg(long, value_name = "NAME", value_parser = peers::named)]
+        only: Option<&'static str>,
+    },
 }
 
 /// `cargo xtask bench …`
@@ -53,6 +63,7 @@ pub(crate) fn run(what: Bench) -> Result<(), Fault> {
         Bench::Issuer { json } => issuer::run(json),
         Bench::Line { json } => line::run(json),
         Bench::Long { devices, json } => long::run(devices, json),
+        Bench::Peers { json, only } => peers::run(json, only),
     }
 }
 

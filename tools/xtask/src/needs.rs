@@ -27,6 +27,8 @@ pub(crate) const MOSQUITTO_CLIENTS: Need =
     Need { program: "mosquitto_pub", packages: &["mosquitto-clients"] };
 /// A terminal for the tests of the station's screen.
 pub(crate) const TMUX: Need = Need { program: "tmux", packages: &["tmux"] };
+/// Holds XML against its schema.
+pub(crate) const XMLLINT: Need = Need { program: "xmllint", packages: &["libxml2-utils"] };
 /// The server itself is not in PATH, where the ledger's tests find it; what starts it is.
 pub(crate) const POSTGRES: Need = Need { program: "pg_ctlcluster", packages: &["postgresql"] };
 pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy"] };

@@ -1,7 +1,7 @@
 //! `openssl s_server`, which sends back each line reversed.
 
 use core::net::{Ipv4Addr, SocketAddr};
-use std::io;
+use std::{fs, io};
 
 use super::{CHAIN, DEVICE_CAS, KEY, Running, ServerFiles};
 
@@ -15,15 +15,14 @@ impl OpensslServer {
     ///
     /// If it is not installed or does not come up.
     pub fn start(files: &ServerFiles) -> io::Result<Self> {
-        Running::start("openssl", Ipv4Addr::LOCALHOST, files, |_, address| {
-            let arguments = [
+        Running::start("openssl", Ipv4Addr::LOCALHOST, files, |directory, address| {
+            let address = address.to_string();
+            let mut arguments = vec![
                 "s_server",
                 "-accept",
-                &address.to_string(),
+                &address,
                 "-tls1_3",
                 "-cert",
-                CHAIN,
-                "-cert_chain",
                 CHAIN,
                 "-key",
                 KEY,
@@ -34,7 +33,13 @@ impl OpensslServer {
                 "-verify_return_error",
                 "-rev",
             ];
-            Ok(arguments.map(ToOwned::to_owned).to_vec())
+            // The leaf is not among them, or it would be sent twice.
+            let issuers = after_first_certificate(&files.chain_pem);
+            if !issuers.is_empty() {
+                fs::write(directory.join(ISSUERS), issuers)?;
+                arguments.extend(["-cert_chain", ISSUERS]);
+            }
+            Ok(arguments.into_iter().map(ToOwned::to_owned).collect())
         })
         .map(Self)
     }
@@ -50,4 +55,10 @@ impl OpensslServer {
     pub fn output(&self) -> String {
         self.0.output()
     }
+}
+
+const ISSUERS: &str = "issuers.pem";
+
+fn after_first_certificate(chain_pem: &str) -> &str {
+    chain_pem.split_once("-----END CERTIFICATE-----").map_or("", |(_, rest)| rest.trim_start())
 }

@@ -1,4 +1,4 @@
-//! The operator's screen, in a real terminal: tmux, 80 by 24.
+//! The operator's screen and bars, in a real terminal: tmux, 80 by 24.
 
 use core::time::Duration;
 use std::fs;
@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use provision_testkit::impostor::Trick;
+use provision_testkit::pty::PtyPort;
 
-use crate::station::{Fixture, Station};
+use crate::station::{Fixture, Station, device, impostor};
 
 /// A terminal with a program in it.
 struct Terminal {
@@ -175,4 +176,75 @@ fn a_station_whose_terminal_is_closed_ends() {
         assert!(Instant::now() < deadline, "it runs on");
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A device that takes its time.
+fn slow(serial: &str) -> PtyPort {
+    let mut device = impostor(serial, Trick::None);
+    PtyPort::serve(move |bytes| {
+        let answer = device.receive(bytes);
+        if !answer.is_empty() {
+            thread::sleep(Duration::from_millis(150));
+        }
+        answer
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_few_ports_have_a_bar_each() {
+    let station = Station::new();
+    let good = slow("sensor-0001");
+    let (bad, _device) = device("sensor-0002", Trick::BrokenSelfSignature);
+    let ports = [&good, &bad].map(|port| port.path().to_str().unwrap());
+    let arguments = format!("--port {} {} --endpoint mqtt.example:8883", ports[0], ports[1]);
+    let terminal = Terminal::open(&station, &arguments);
+    let screen = terminal.wait_for(&["sensor-0001  it holds that key", "FAIL  sensor-0002"]);
+    let line = |port: &str| screen.lines().find(|line| line.starts_with(port)).unwrap_or_default();
+    for port in ports {
+        let words: Vec<&str> = line(port).split_whitespace().collect();
+        assert!(words[1].starts_with('█') && words[1].chars().count() == 20, "{screen}");
+        assert!(words[2].parse::<f64>().is_ok() && words[3] == "s", "{screen}");
+    }
+    assert!(line(ports[0]).contains('░'), "{screen}");
+    let screen = terminal.wait_for(&["PASS  sensor-0001", "ended with 12"]);
+    // What is said stands above the bars, each bar once; a step has no line of its own.
+    let results = [format!("{}: sensor-0001 enrolled", ports[0]), "\nhint: ".into()];
+    assert!(results.iter().all(|result| screen.contains(result)), "{screen}");
+    let bars = screen.lines().filter(|line| line.contains('█')).count();
+    assert_eq!((bars, screen.contains(": found sensor")), (2, false), "{screen}");
+}
+
+#[test]
+fn a_run_of_one_port_ends_below_its_bar() {
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::BrokenSelfSignature);
+    let arguments = format!("--port {} --endpoint mqtt.example:8883", port.path().display());
+    let terminal = Terminal::open(&station, &arguments);
+    let screen = terminal.wait_for(&["FAIL  sensor-0001", "hint: ", "ended with 12"]);
+    let begins = |text: &str| screen.lines().position(|line| line.starts_with(text));
+    let bar = begins(port.path().to_str().unwrap());
+    assert!(bar.is_some() && bar < begins("error: "), "{screen}");
+}
+
+#[test]
+fn there_is_no_bar_where_none_is_wanted() {
+    for (more, said) in
+        [("--plain", ": found sensor-0001 (blank)"), ("--json", "\"event\":\"found\"")]
+    {
+        let station = Station::new();
+        let (port, _device) = device("sensor-0001", Trick::None);
+        let port = port.path().to_str().unwrap();
+        let arguments = format!("{more} --port {port} --endpoint mqtt.example:8883");
+        let terminal = Terminal::open(&station, &arguments);
+        let screen = terminal.wait_for(&["ended with 0"]);
+        // JSON is longer than a line.
+        let screen = screen.replace('\n', "");
+        assert!(screen.contains(said) && !screen.contains('░'), "{screen}");
+    }
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::None);
+    let ran = station.enroll(&port, &[]);
+    assert!(ran.stderr.contains(": found sensor-0001 (blank)\n"), "{ran:?}");
+    assert!(!ran.stderr.contains(['█', '░', '\u{1b}']), "{ran:?}");
 }

@@ -5,11 +5,11 @@
 //! it waits for the other side. Flash is what an image has more than one that measures nothing; stack is painted before
 //! and looked at after. Enrollment is driven by the real CLI, the handshake by `openssl s_server`.
 
-mod handshake;
-mod logged;
+pub(super) mod handshake;
+pub(super) mod logged;
 
 use core::time::Duration;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use provision_testkit::cli::built_program;
 use provision_testkit::qemu::{Image, Machine};
@@ -25,17 +25,17 @@ use crate::{firmware, toolchain};
 
 /// What an operation takes.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Cost {
-    /// Mean over sixteen keys or digests; of enrollment and handshake, one run.
-    instructions: u64,
+pub(super) struct Cost {
+    /// Mean over sixteen keys or digests, or eight handshakes; of enrollment, one run.
+    pub(super) instructions: u64,
     instructions_min: u64,
     instructions_max: u64,
     /// Code and constants, over an image without the operation.
-    flash_bytes: u64,
+    pub(super) flash_bytes: u64,
     /// Variables, over an image without the operation.
-    static_bytes: u64,
+    pub(super) static_bytes: u64,
     /// The most that was in use.
-    stack_bytes: u64,
+    pub(super) stack_bytes: u64,
 }
 
 /// All operations with one implementation of P-256.
@@ -63,8 +63,8 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
     let program = built_program().while_doing("building the CLI")?;
     let scene = Scene::open(program).while_doing("opening the scene")?;
     let report = Report {
-        portable: measure(&[Board::DEFAULT, &Board::BENCH], "", &scene)?,
-        asm: measure(&[&Board::ASSEMBLER], "-asm", &scene)?,
+        portable: Images::portable()?.measure(&scene)?,
+        asm: Images::assembler()?.measure(&scene)?,
     };
     if json {
         let text = serde_json::to_string(&report).while_doing("JSON")?;
@@ -76,37 +76,70 @@ pub(crate) fn run(json: bool) -> Result<(), Fault> {
     if over.is_empty() { Ok(()) } else { Err(Fault::new(over.join("\n"))) }
 }
 
-/// Builds and runs the images of one implementation; their names end in `suffix`.
-fn measure(packages: &[&'static Board], suffix: &str, scene: &Scene) -> Result<Costs, Fault> {
-    for package in packages {
-        firmware::build_for(package, None)?;
+/// The images of one implementation of P-256.
+pub(super) struct Images {
+    folder: PathBuf,
+    /// Of their names.
+    suffix: &'static str,
+    /// Flash and static RAM of the one that measures nothing.
+    nothing: (u64, u64),
+}
+
+impl Images {
+    /// Builds those with P-256 in Rust.
+    pub(super) fn portable() -> Result<Self, Fault> {
+        Self::build(&[Board::DEFAULT, &Board::BENCH], "")
     }
-    let built = toolchain::target_dir().join(Board::DEFAULT.target).join("release");
-    let image = |name: &str| built.join(format!("{name}{suffix}"));
-    let nothing = sections(&image("bench-nothing"))?;
-    let alone = |name: &str| {
-        let image = image(name);
+
+    /// Builds those with P-256 in assembler.
+    pub(super) fn assembler() -> Result<Self, Fault> {
+        Self::build(&[&Board::ASSEMBLER], "-asm")
+    }
+
+    fn build(packages: &[&'static Board], suffix: &'static str) -> Result<Self, Fault> {
+        for package in packages {
+            firmware::build_for(package, None)?;
+        }
+        let folder = toolchain::target_dir().join(Board::DEFAULT.target).join("release");
+        let nothing = sections(&folder.join(format!("bench-nothing{suffix}")))?;
+        Ok(Self { folder, suffix, nothing })
+    }
+
+    fn image(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}{}", self.suffix))
+    }
+
+    /// Of an image that needs nobody.
+    pub(super) fn alone(&self, name: &str) -> Result<Cost, Fault> {
+        let image = self.image(name);
         let log = Image::new(&image).counting_instructions().run().while_doing(name)?;
-        cost(&image, nothing, Logged::parse(&log)?)
-    };
-    let enrollment = {
-        let logged = enrollment(scene, &image("bench-enrollment"), suffix)?;
-        let bare = sections(&image("firmware-bare"))?;
-        cost(&image("firmware-enroll-only"), bare, logged)?
-    };
-    let handshake = {
-        let image = image("bench-handshake");
-        cost(&image, nothing, handshake::run(&image)?)?
-    };
-    Ok(Costs {
-        key: alone("bench-key")?,
-        sign: alone("bench-sign")?,
-        verify: alone("bench-verify")?,
-        agreement: alone("bench-agreement")?,
-        key_and_csr: alone("bench-csr")?,
-        enrollment,
-        handshake,
-    })
+        cost(&image, self.nothing, Logged::parse(&log)?)
+    }
+
+    /// Of handshakes, each with a server of its own.
+    pub(super) fn handshake(&self) -> Result<Cost, Fault> {
+        let image = self.image("bench-handshake");
+        let logged = handshake::repeat(|| handshake::run(&image))?;
+        cost(&image, self.nothing, logged)
+    }
+
+    fn enrollment(&self, scene: &Scene) -> Result<Cost, Fault> {
+        let logged = enrollment(scene, &self.image("bench-enrollment"), self.suffix)?;
+        let bare = sections(&self.image("firmware-bare"))?;
+        cost(&self.image("firmware-enroll-only"), bare, logged)
+    }
+
+    fn measure(&self, scene: &Scene) -> Result<Costs, Fault> {
+        Ok(Costs {
+            key: self.alone("bench-key")?,
+            sign: self.alone("bench-sign")?,
+            verify: self.alone("bench-verify")?,
+            agreement: self.alone("bench-agreement")?,
+            key_and_csr: self.alone("bench-csr")?,
+            enrollment: self.enrollment(scene)?,
+            handshake: self.handshake()?,
+        })
+    }
 }
 
 /// A blank device enrolled by the real station.
@@ -121,7 +154,7 @@ fn enrollment(scene: &Scene, image: &Path, suffix: &str) -> Result<Logged, Fault
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What was logged, and what the image has over another.
-fn cost(image: &Path, base: (u64, u64), logged: Logged) -> Result<Cost, Fault> {
+pub(super) fn cost(image: &Path, base: (u64, u64), logged: Logged) -> Result<Cost, Fault> {
     let (flash, static_ram) = sections(image)?;
     let Logged { instructions, instructions_min, instructions_max, stack_bytes } = logged;
     Ok(Cost {

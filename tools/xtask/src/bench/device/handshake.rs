@@ -15,15 +15,39 @@ use provision_wire::{Delivery, Encodable, Endpoint};
 use super::logged::Logged;
 use crate::process::{Fault, While};
 
+/// Both sides, and a server that is running.
+pub(crate) struct Parties {
+    pub(crate) server_root: Certified,
+    pub(crate) device_root: Certified,
+    pub(crate) device: Certified,
+    pub(crate) server: OpensslServer,
+}
+
+impl Parties {
+    /// Makes the certificates, and starts the server.
+    pub(crate) fn start() -> Result<Self, Fault> {
+        let server_root = Certified::self_signed(pki::root("Bench Server Root"));
+        let server = server_root.issue(pki::server(&[HOST]));
+        let device_root = Certified::self_signed(pki::root("Bench Device Root"));
+        let device = device_root.issue(pki::device("bench"));
+        let files = ServerFiles::of(&server, &[], &[device_root.der()]);
+        let server = OpensslServer::start(&files).while_doing("openssl s_server")?;
+        Ok(Self { server_root, device_root, device, server })
+    }
+}
+
+/// Handshakes several times: how long it takes to verify a signature depends on it, by a tenth, and others are checked
+/// each time.
+pub(crate) fn repeat(mut run: impl FnMut() -> Result<Logged, Fault>) -> Result<Logged, Fault> {
+    const RUNS: usize = 8;
+
+    let logged = (0..RUNS).map(|_| run()).collect::<Result<Vec<_>, _>>()?;
+    Logged::of_all(&logged).ok_or_else(|| Fault::new("no handshake"))
+}
+
 /// Runs the image against a server of its own.
 pub(super) fn run(image: &Path) -> Result<Logged, Fault> {
-    let server_root = Certified::self_signed(pki::root("Bench Server Root"));
-    let server = server_root.issue(pki::server(&[HOST]));
-    let device_root = Certified::self_signed(pki::root("Bench Device Root"));
-    let device = device_root.issue(pki::device("bench"));
-    let files = ServerFiles::of(&server, &[], &[device_root.der()]);
-    let server = OpensslServer::start(&files).while_doing("openssl s_server")?;
-
+    let Parties { server_root, device_root, device, server } = Parties::start()?;
     let folder = tempfile::tempdir().while_doing("temporary folder")?;
     let write =
         |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).while_doing(name);

@@ -4,16 +4,16 @@ use crate::process::Fault;
 
 /// A result, as the image logs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Logged {
-    pub(super) instructions: u64,
-    pub(super) instructions_min: u64,
-    pub(super) instructions_max: u64,
-    pub(super) stack_bytes: u64,
+pub(crate) struct Logged {
+    pub(crate) instructions: u64,
+    pub(crate) instructions_min: u64,
+    pub(crate) instructions_max: u64,
+    pub(crate) stack_bytes: u64,
 }
 
 impl Logged {
     /// `measured instructions=240 min=240 max=240 stack=16`, in a line of a log.
-    pub(super) fn parse(log: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(log: &str) -> Result<Self, Fault> {
         let line = log.lines().find_map(|line| line.trim().strip_prefix("measured "));
         let number = |name: &str| {
             let mut words = line?.split(' ');
@@ -28,6 +28,18 @@ impl Logged {
             })
         };
         found().ok_or_else(|| Fault::new(format!("no result in the log:\n{log}")))
+    }
+
+    /// The mean, the extremes, and the deepest stack of several runs.
+    pub(crate) fn of_all(runs: &[Self]) -> Option<Self> {
+        let count = u64::try_from(runs.len()).ok()?;
+        let sum: u64 = runs.iter().map(|run| run.instructions).sum();
+        Some(Self {
+            instructions: sum.checked_div(count)?,
+            instructions_min: runs.iter().map(|run| run.instructions_min).min()?,
+            instructions_max: runs.iter().map(|run| run.instructions_max).max()?,
+            stack_bytes: runs.iter().map(|run| run.stack_bytes).max()?,
+        })
     }
 }
 
@@ -47,5 +59,23 @@ mod tests {
         assert_eq!(Logged::parse(log).ok(), Some(expected));
         assert!(Logged::parse("panicked at the disco").is_err());
         assert!(Logged::parse("measured instructions=240 min=200 max=280 stack=").is_err());
+    }
+
+    #[test]
+    fn several_runs_are_one_result() {
+        let run = |instructions, stack_bytes| Logged {
+            instructions,
+            instructions_min: instructions,
+            instructions_max: instructions,
+            stack_bytes,
+        };
+        let expected = Logged {
+            instructions: 300,
+            instructions_min: 200,
+            instructions_max: 480,
+            stack_bytes: 24,
+        };
+        assert_eq!(Logged::of_all(&[run(220, 16), run(480, 8), run(200, 24)]), Some(expected));
+        assert_eq!(Logged::of_all(&[]), None);
     }
 }
