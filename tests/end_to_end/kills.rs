@@ -15,6 +15,7 @@ fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate(
         life_ms_max: 700,
         within: Duration::from_secs(240),
         postgres: false,
+        fallback: false,
     };
     let survived = kills.run(&built_program().unwrap()).unwrap();
     assert_eq!(survived.enrolled, 32);
@@ -31,8 +32,27 @@ fn the_same_with_two_stations_and_a_database_that_is_cut_off() {
         life_ms_max: 4000,
         within: Duration::from_secs(240),
         postgres: true,
+        fallback: false,
     };
     let survived = kills.run(&built_program().unwrap()).unwrap();
     assert_eq!(survived.enrolled, 24);
-    assert!(survived.database_crashes + survived.network_outages > 0, "{survived:?}");
+    let outages = survived.database_crashes + survived.database_freezes + survived.network_outages;
+    assert!(outages > 0, "{survived:?}");
+}
+
+#[test]
+fn two_stations_that_go_on_without_their_database_use_up_the_quota_and_no_more() {
+    let kills = Kills {
+        devices: 24,
+        ports: 8,
+        times: 8,
+        seed: 3,
+        life_ms_max: 5000,
+        within: Duration::from_secs(400),
+        postgres: true,
+        fallback: true,
+    };
+    let survived = kills.run(&built_program().unwrap()).unwrap();
+    assert_eq!(survived.enrolled, 24);
+    assert!(survived.alone > 0, "{survived:?}");
 }

@@ -370,12 +370,12 @@ fn add_revocation(
     identity: Identity,
     name: String,
     reason: u8,
+    revoked_at_s: u64,
 ) -> Result<RevocationRecord, StorageError> {
     let Identity { issuer_key_id, cert_serial, not_after_s } = identity;
     if let Some(known) = revocation(session, &issuer_key_id, &cert_serial)? {
         return Ok(known);
     }
-    let revoked_at_s = session.at_s();
     session.add(
         Kind::Revocation,
         &[
@@ -394,11 +394,12 @@ fn add_certificate(
     session: &mut Writing<'_>,
     new: &NewCertificate<'_>,
     identity: &Identity,
-) -> Result<(), RecordCertificateError> {
+    issued_at_s: u64,
+) -> Result<bool, RecordCertificateError> {
     let Identity { issuer_key_id, cert_serial, not_after_s } = identity;
     let key = [issuer_key_id.into(), cert_serial.as_bytes().into()];
     match session.first(query::CERTIFICATE, &key, |row| row.blob(0))? {
-        Some(there) if there == new.der => return Ok(()),
+        Some(there) if there == new.der => return Ok(false),
         Some(_) => {
             let cert_serial = cert_serial.clone();
             return Err(RecordCertificateError::CertSerialTaken { cert_serial });
@@ -415,10 +416,49 @@ fn add_certificate(
             new.der.into(),
             (&sha256(new.der)).into(),
             to_sql_time(*not_after_s).into(),
-            to_sql_time(session.at_s()).into(),
+            to_sql_time(issued_at_s).into(),
         ],
     )?;
-    Ok(())
+    Ok(true)
+}
+
+/// Records a certificate with the time at which it was recorded elsewhere; false if it is here.
+pub(crate) fn import_certificate(
+    session: &mut Writing<'_>,
+    der: &[u8],
+    name: &str,
+    profile: &str,
+    issued_at_s: u64,
+) -> Result<bool, RecordCertificateError> {
+    let identity = Identity::of(der)?;
+    add_certificate(session, &NewCertificate { der, name, profile }, &identity, issued_at_s)
+}
+
+/// Records a revocation with the time at which it was recorded elsewhere; false if there is one.
+pub(crate) fn import_revocation(
+    session: &mut Writing<'_>,
+    der: &[u8],
+    name: &str,
+    reason: u8,
+    revoked_at_s: u64,
+) -> Result<bool, RecordCertificateError> {
+    let identity = Identity::of(der)?;
+    if revocation(session, &identity.issuer_key_id, &identity.cert_serial)?.is_some() {
+        return Ok(false);
+    }
+    add_revocation(session, identity, name.to_owned(), reason, revoked_at_s)?;
+    Ok(true)
+}
+
+/// Whether a certificate is revoked; one that cannot be read is not.
+pub(crate) fn revocation_of_leaf(
+    session: &mut Reading<'_>,
+    der: &[u8],
+) -> Result<Option<RevocationRecord>, StorageError> {
+    match Identity::of(der) {
+        Ok(identity) => revocation(session, &identity.issuer_key_id, &identity.cert_serial),
+        Err(_) => Ok(None),
+    }
 }
 
 impl Certificates for SqlLedger {
@@ -431,10 +471,9 @@ impl Certificates for SqlLedger {
         let identities =
             certificates.iter().map(|new| Identity::of(new.der)).collect::<Result<Vec<_>, _>>()?;
         self.write(at_s, |session| {
-            certificates
-                .iter()
-                .zip(&identities)
-                .try_for_each(|(new, identity)| add_certificate(session, new, identity))
+            certificates.iter().zip(&identities).try_for_each(|(new, identity)| {
+                add_certificate(session, new, identity, at_s).map(|_| ())
+            })
         })
     }
 
@@ -464,7 +503,7 @@ impl Certificates for SqlLedger {
             let identified = identified(session, which)?;
             let revoked = identified
                 .into_iter()
-                .map(|(identity, name)| Ok(add_revocation(session, identity, name, reason)?));
+                .map(|(identity, name)| Ok(add_revocation(session, identity, name, reason, at_s)?));
             revoked.collect()
         })
     }

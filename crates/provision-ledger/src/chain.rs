@@ -50,6 +50,13 @@ tables! {
     Revocation = "revocation" ("issuer_key_id", "cert_serial", "name", "reason", "revoked_at_s",
         "not_after_s");
     Crl = "crl" ("issuer_key_id", "number", "this_update_s", "next_update_s", "revocations");
+    Lease = "lease" ("holder", "number", "lot", "profile", "places", "granted_at_s", "expires_at_s");
+    LeaseEnd = "lease_end" ("lease", "ended_at_s");
+    LeaseUse = "lease_use" ("entry", "lease");
+    Conflict = "conflict" ("device", "public_key", "cert_serial", "leaf", "leaf_sha256", "cause",
+        "other", "issued_at_s", "found_at_s");
+    Fallback = "fallback" ("holder", "server", "made_at_s");
+    Forwarded = "forwarded" ("table_name", "row_id", "outcome", "at_s");
 }
 
 impl Kind {

@@ -1,5 +1,6 @@
 //! What SQLite says, in a ledger's words.
 
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Error, ErrorCode};
 
 use crate::ledger::StorageFault;
@@ -16,9 +17,16 @@ pub(crate) fn fault_of(error: Error) -> StorageFault {
             other => StorageFault::Other(Box::new(other)),
         };
     };
+    // The index of the write-ahead log, which every reader shares, cannot be made as long as it is.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) {
+        return StorageFault::DiskFull;
+    }
     match code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StorageFault::Locked,
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => StorageFault::ReadOnly,
+        // A file that is there cannot be opened if its log cannot be made beside it.
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+            StorageFault::ReadOnly
+        }
         ErrorCode::DiskFull => StorageFault::DiskFull,
         ErrorCode::DatabaseCorrupt => StorageFault::Corrupt { detail: error.to_string() },
         ErrorCode::NotADatabase => StorageFault::NotALedger,

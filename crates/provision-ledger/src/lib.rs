@@ -18,14 +18,19 @@
 //! [`Certificates`] is the other half: certificates of people, services and servers, and what was
 //! revoked.
 //!
+//! [`StoreAndForward`] is a station's: it records to a server, and to a file of its own while the
+//! server is away, within places of a lot that it has leased.
+//!
 //! [`Ledger`] says what any implementation promises; [`SqlLedger`] keeps it in one SQLite file, in
 //! PostgreSQL, or in memory for tests.
 //!
 //! ```text
-//!   sql_ledger, certificates, lots, search, audit   the rules, once, for every database
+//!   store_and_forward, fallback   a server, and a file for when it is away
+//!   sql_ledger, certificates, lots, leases, search, audit, import
+//!                  the rules, once, for every database
 //!   session        one transaction: each row that is added gets its link, and the end is signed
 //!   database       what is needed of a database: sqlite, postgres
-//!   schema, postgres.sql, query   tables, and what is asked of them
+//!   schema, postgres*.sql, query   tables, and what is asked of them
 //! ```
 //!
 //! What it deliberately does not do: decide who gets a certificate
@@ -50,8 +55,13 @@
 mod audit;
 mod certificates;
 mod chain;
+mod conflict;
+mod connection;
 mod database;
+mod fallback;
 mod fault;
+mod import;
+mod leases;
 mod ledger;
 mod lot;
 mod lots;
@@ -67,6 +77,7 @@ mod session;
 mod sql_ledger;
 mod sqlite;
 mod station_key;
+mod store_and_forward;
 mod weak_key;
 
 pub use audit::{About, Audit, AuditError, Expected, SignedHead, StationRecord, Tampering};
@@ -74,6 +85,10 @@ pub use certificates::{
     CertificateRecord, CertificateStatus, Certificates, CrlRecord, NewCertificate,
     RecordCertificateError, Revocable, RevocationRecord, RevokeError, Unreadable, Which,
 };
+pub use conflict::{ConflictCause, ConflictRecord};
+pub use fallback::{Fallback, FallbackError, Merged};
+pub use import::{ImportError, ImportHolder, ImportRow, Imported};
+pub use leases::{Lease, LeaseHolder, LeaseTerms};
 pub use ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
     StorageFault,
@@ -85,4 +100,5 @@ pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use search::{Found, Holder, Search};
 pub use sql_ledger::{Issuance, SqlLedger, SqliteLedger};
 pub use station_key::{StationKey, StationKeyError, public_key_pem, station_fingerprint};
+pub use store_and_forward::{LeaseWish, News, StoreAndForward};
 pub use weak_key::{WeakKey, weak_key};

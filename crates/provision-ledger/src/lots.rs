@@ -33,7 +33,9 @@ pub struct LotRecord {
     pub lot: Lot,
     /// How many devices it has: each counts once, with however many certificates.
     pub used: u64,
-    /// How many of them have proven what they store.
+    /// How many more are kept for stations, for when their server is away.
+    pub leased: u64,
+    /// How many of those it has have proven what they store.
     pub enrolled: u64,
     /// When it was made, in seconds since 1970-01-01 UTC.
     pub created_at_s: Option<u64>,
@@ -42,6 +44,18 @@ pub struct LotRecord {
 }
 
 impl LotRecord {
+    /// Whether its certificates are made by that profile.
+    pub(crate) fn is_for(&self, profile: &str) -> Result<(), LotRefusal> {
+        match &self.terms {
+            Some(terms) if terms.profile != profile => Err(LotRefusal::OtherProfile {
+                lot: self.lot.clone(),
+                expected: terms.profile.clone(),
+                found: profile.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether another device would be taken now.
     ///
     /// # Errors
@@ -62,6 +76,9 @@ impl LotRecord {
         if self.used >= terms.quota {
             return Err(LotRefusal::Full { lot: lot(), quota: terms.quota });
         }
+        if self.used.saturating_add(self.leased) >= terms.quota {
+            return Err(LotRefusal::Leased { lot: lot(), leased: self.leased });
+        }
         Ok(())
     }
 }
@@ -76,6 +93,41 @@ pub enum LotRefusal {
         lot: Lot,
         /// How many devices it may have.
         quota: u64,
+    },
+    /// Those that are not taken are kept for stations whose server may go away.
+    #[error("lot {lot} has no free place: the last {leased} are leased to stations")]
+    Leased {
+        /// The lot.
+        lot: Lot,
+        /// How many places are leased.
+        leased: u64,
+    },
+    /// The server is away, and this station keeps no places of the lot.
+    #[error("the server is away, and this station has leased no places of lot {lot}")]
+    NoLease {
+        /// The lot.
+        lot: Lot,
+    },
+    /// The server is away, and all places that this station keeps are taken.
+    #[error(
+        "the server is away, and all {places} places of lot {lot} that this station leased are taken"
+    )]
+    LeaseUsedUp {
+        /// The lot.
+        lot: Lot,
+        /// How many it had leased.
+        places: u64,
+    },
+    /// The server is away for too long.
+    #[error(
+        "the server is away, and the lease of this station, of places of lot {lot}, has expired \
+         ({expires_at_s} s since 1970)"
+    )]
+    LeaseExpired {
+        /// The lot.
+        lot: Lot,
+        /// When, in seconds since 1970-01-01 UTC.
+        expires_at_s: u64,
     },
     /// Its time is over.
     #[error("lot {lot} has expired: it took devices until {not_after_s} s since 1970")]
@@ -128,6 +180,12 @@ pub enum LotsError {
     NoQuota {
         /// What was asked for.
         quota: u64,
+    },
+    /// There is no such lease.
+    #[error("there is no lease {lease}")]
+    NoSuchLease {
+        /// Its number in the ledger.
+        lease: u64,
     },
     /// There is none of that name.
     #[error("there is no lot {lot}")]
@@ -237,17 +295,7 @@ impl SqlLedger {
     ) -> Result<(), LotCheckError> {
         self.read(|session| {
             let Some(known) = known_lot(session, lot)? else { return Ok(()) };
-            match &known.terms {
-                Some(terms) if terms.profile != profile => {
-                    return Err(LotRefusal::OtherProfile {
-                        lot: known.lot.clone(),
-                        expected: terms.profile.clone(),
-                        found: profile.to_owned(),
-                    }
-                    .into());
-                }
-                _ => {}
-            }
+            known.is_for(profile)?;
             Ok(known.takes_another(now_s)?)
         })
     }
@@ -285,6 +333,7 @@ pub(crate) fn place(
     session: &mut Writing<'_>,
     lot: Option<&Lot>,
     before: Option<&StoredEntry>,
+    under_lease: bool,
 ) -> Result<Option<Place>, LotCheckError> {
     // A device keeps the lot it was made in, and counts there once.
     if let Some(before) = before {
@@ -293,7 +342,8 @@ pub(crate) fn place(
             return Ok(Some(Place { lot, number: None }));
         }
     }
-    if let Some(known) = known_lot(session, lot)? {
+    // A leased place was counted when it was leased, and is taken whatever became of the lot.
+    if !under_lease && let Some(known) = known_lot(session, lot)? {
         known.takes_another(session.at_s()).map_err(LotCheckError::from)?;
     }
     let Some(lot) = lot else { return Ok(None) };
@@ -302,7 +352,7 @@ pub(crate) fn place(
 }
 
 /// The lot with terms of that name; none if it is a name alone.
-fn known_lot(
+pub(crate) fn known_lot(
     session: &mut Reading<'_>,
     lot: Option<&Lot>,
 ) -> Result<Option<LotRecord>, LotCheckError> {
@@ -336,6 +386,7 @@ fn names_alone(session: &mut Reading<'_>) -> Result<Vec<LotRecord>, StorageError
             terms: None,
             lot: lot_from(row, 0)?,
             used: row.optional(1, Row::natural)?.unwrap_or(0),
+            leased: 0,
             enrolled: 0,
             created_at_s: None,
             closed_at_s: None,
@@ -355,13 +406,14 @@ fn from_row(row: &mut Row) -> Result<LotRecord, StorageFault> {
         terms: Some(terms),
         lot,
         used: row.natural(5)?,
+        leased: row.natural(7)?,
         enrolled: 0,
         created_at_s: Some(row.natural(4)?),
         closed_at_s: row.optional(6, Row::natural)?,
     })
 }
 
-fn lot_from(row: &mut Row, column: usize) -> Result<Lot, StorageFault> {
+pub(crate) fn lot_from(row: &mut Row, column: usize) -> Result<Lot, StorageFault> {
     row.text(column)?
         .parse()
         .map_err(|error: crate::lot::LotError| crate::database::damaged(&error))

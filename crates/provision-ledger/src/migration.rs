@@ -43,6 +43,10 @@ pub(crate) fn bring_up_to_date(ledger: &mut SqlLedger) -> Result<(), StorageErro
             link_everything(session)?;
             session.batch("PRAGMA user_version = 4")?;
         }
+        if version_of(session)? == 4 {
+            session.batch(schema::ADD_VERSION_5)?;
+            session.batch("PRAGMA user_version = 5")?;
+        }
         Ok(())
     })
 }

@@ -32,6 +32,17 @@ pub enum OpenError {
         /// The latest version known here.
         known: i32,
     },
+    /// The ledger was made by an earlier version of this program, and is not changed by the way:
+    /// stations of that version would be shut out.
+    #[error("the ledger {place} has tables of version {found}; this program needs {needed}")]
+    OlderSchema {
+        /// The ledger.
+        place: String,
+        /// Its version.
+        found: i32,
+        /// The version needed here.
+        needed: i32,
+    },
     /// The file system cannot do what durable records need.
     #[error("the ledger {} cannot use a write-ahead log here (mode {found})", path.display())]
     NoWriteAheadLog {

@@ -1,26 +1,29 @@
 //! A ledger's tables in PostgreSQL, for many stations.
 
+use core::cmp::Ordering;
 use core::error::Error as _;
 use core::fmt;
+use core::ops::ControlFlow;
 use core::str::FromStr;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use percent_encoding::percent_decode_str;
-use postgres::config::{Host, SslMode};
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
-use postgres::{Client, Config, NoTls, Statement};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut};
+use tokio_postgres::{Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::connection::{Connection, NoAnswer};
 use crate::database::{Access, Cell, Database, Row, Value, damaged};
 use crate::ledger::{StorageError, StorageFault};
 use crate::open_error::OpenError;
@@ -117,9 +120,11 @@ impl FromStr for PostgresUrl {
         config
             .ssl_mode(if matches!(tls, Tls::No) { SslMode::Disable } else { SslMode::Require })
             .application_name("provision")
-            .connect_timeout(PATIENCE)
             .tcp_user_timeout(2 * PATIENCE)
-            .keepalives_idle(2 * PATIENCE);
+            // Often enough that no firewall on the way forgets a connection that rests over lunch.
+            .keepalives_idle(2 * PATIENCE)
+            .keepalives_interval(PATIENCE)
+            .keepalives_retries(2);
         if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
         {
@@ -167,10 +172,12 @@ impl fmt::Debug for PostgresUrl {
 pub(crate) struct Postgres {
     url: PostgresUrl,
     /// None once it is gone.
-    client: Option<Client>,
+    connection: Option<Connection>,
     /// By the place of the text in memory: statements are part of the program.
     prepared: HashMap<(usize, usize), Statement>,
     patience: Duration,
+    /// Since when the server says nothing.
+    silent: Option<Instant>,
 }
 
 impl Postgres {
@@ -190,9 +197,7 @@ impl Postgres {
             if there {
                 return Ok(false);
             }
-            self.batch(include_str!("postgres.sql"))?;
-            let version = format!("INSERT INTO ledger_version VALUES ({})", schema::VERSION);
-            self.batch(&version)?;
+            self.add_versions(0)?;
             Ok(true)
         });
         match made {
@@ -202,6 +207,52 @@ impl Postgres {
                 other
             }
         }
+    }
+
+    /// Adds what came after a version, and says so in the table of versions.
+    fn add_versions(&mut self, after: i64) -> Result<(), StorageFault> {
+        for (version, add) in VERSIONS {
+            if version > after {
+                self.batch(add)?;
+                self.batch(&format!("INSERT INTO ledger_version VALUES ({version})"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the tables to the version that is known here, all or nothing, one at a time. Returns
+    /// the version that they had.
+    pub(crate) fn upgrade(url: &PostgresUrl) -> Result<i32, OpenError> {
+        let mut database = Self::connect(url)?;
+        let failed = |fault| StorageError { place: url.to_string(), fault };
+        if !database.has_tables().map_err(failed)? {
+            return Err(OpenError::NotFound { path: url.to_string().into() });
+        }
+        database.begin(Access::Write).map_err(failed)?;
+        let found = database.version().map_err(failed)?;
+        let known = schema::VERSION;
+        if found >= known {
+            database.rollback();
+            return match found > known {
+                true => Err(OpenError::NewerSchema { place: url.to_string(), found, known }),
+                false => Ok(found),
+            };
+        }
+        let added = database.add_versions(found.into()).and_then(|()| database.commit());
+        if added.is_err() {
+            database.rollback();
+        }
+        added.map_err(failed)?;
+        Ok(found)
+    }
+
+    fn version(&mut self) -> Result<i32, StorageFault> {
+        let mut found = 0;
+        self.run("SELECT max(version) FROM ledger_version", &[], &mut |row| {
+            found = row.int(0)?;
+            Ok(())
+        })?;
+        Ok(i32::try_from(found).unwrap_or(i32::MAX))
     }
 
     fn has_tables(&mut self) -> Result<bool, StorageFault> {
@@ -221,19 +272,16 @@ impl Postgres {
         if !database.has_tables().map_err(failed)? {
             return Err(OpenError::NotFound { path: url.to_string().into() });
         }
-        let mut found = 0;
-        let version = "SELECT max(version) FROM ledger_version";
-        let read = database.run(version, &[], &mut |row| {
-            found = row.int(0)?;
-            Ok(())
-        });
-        read.map_err(failed)?;
-        if found != i64::from(schema::VERSION) {
-            return Err(OpenError::NewerSchema {
-                place: url.to_string(),
-                found: i32::try_from(found).unwrap_or(i32::MAX),
-                known: schema::VERSION,
-            });
+        let (found, known) = (database.version().map_err(failed)?, schema::VERSION);
+        let place = || url.to_string();
+        match found.cmp(&known) {
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                return Err(OpenError::NewerSchema { place: place(), found, known });
+            }
+            Ordering::Less => {
+                return Err(OpenError::OlderSchema { place: place(), found, needed: known });
+            }
         }
         let mut synced = String::new();
         let read = database.run("SELECT current_setting('fsync')", &[], &mut |row| {
@@ -248,54 +296,86 @@ impl Postgres {
     }
 
     fn connect(url: &PostgresUrl) -> Result<Self, OpenError> {
-        let mut database =
-            Self { url: url.clone(), client: None, prepared: HashMap::new(), patience: PATIENCE };
+        let mut database = Self {
+            url: url.clone(),
+            connection: None,
+            prepared: HashMap::new(),
+            patience: PATIENCE,
+            silent: None,
+        };
         let connected = database.reconnect();
         connected.map_err(|fault| StorageError { place: url.to_string(), fault })?;
         Ok(database)
     }
 
     fn reconnect(&mut self) -> Result<(), StorageFault> {
-        self.client = None;
+        self.connection = None;
         self.prepared.clear();
-        let connected = match &self.url.tls {
-            Tls::No => self.url.config.connect(NoTls),
+        // Those who waited for their turn while the server was silent need not find it out again one
+        // after the other.
+        if self.silent.is_some_and(|since| since.elapsed() < SILENCE_BELIEVED) {
+            return Err(silent(CONNECT_WITHIN));
+        }
+        let config = &self.url.config;
+        let opened = match &self.url.tls {
+            Tls::No => Connection::open(config, NoTls, CONNECT_WITHIN),
             Tls::Verified { root, certificate, key } => {
                 let tls = tls_config(root.as_ref(), certificate.as_ref(), key.as_ref())?;
-                self.url.config.connect(MakeRustlsConnect::new(tls))
+                Connection::open(config, MakeRustlsConnect::new(tls), CONNECT_WITHIN)
             }
         };
-        let mut client =
-            connected.map_err(|error| StorageFault::Unreachable { detail: why(&error) })?;
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(NoAnswer::Failed(error)) => {
+                return Err(StorageFault::Unreachable { detail: why(&error) });
+            }
+            Err(other) => return self.judged(Err(other)),
+        };
+        let patience = self.patience;
+        connection.answer_within(patience + ANSWER_WITHIN);
+        // A station that is stopped in the middle must not hold the others; and a server that works
+        // for one that went away should find out (since version 14).
         let settings = format!(
             "SET lock_timeout = {}; SET synchronous_commit = on;
-             SET idle_in_transaction_session_timeout = 60000; SET client_min_messages = warning;",
-            self.patience.as_millis().max(1)
+             SET idle_in_transaction_session_timeout = {}; SET client_min_messages = warning;
+             SELECT set_config(name, '{}', false) FROM pg_settings
+                 WHERE name = 'client_connection_check_interval'",
+            patience.as_millis().max(1),
+            IDLE_WITHIN.as_millis(),
+            PATIENCE.as_millis(),
         );
-        client.batch_execute(&settings).map_err(|error| fault_of(&error))?;
-        self.client = Some(client);
+        let set = connection.batch(&settings);
+        self.judged(set)?;
+        self.connection = Some(connection);
         Ok(())
     }
 
-    fn client(&mut self) -> Result<&mut Client, StorageFault> {
-        self.client.as_mut().ok_or_else(gone)
+    fn connection(&self) -> Result<&Connection, StorageFault> {
+        self.connection.as_ref().ok_or_else(gone)
     }
 
     /// A connection that failed is not used again.
-    fn judged<T>(&mut self, result: Result<T, postgres::Error>) -> Result<T, StorageFault> {
-        let error = match result {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
+    fn judged<T>(&mut self, result: Result<T, NoAnswer>) -> Result<T, StorageFault> {
+        let fault = match result {
+            Ok(value) => {
+                self.silent = None;
+                return Ok(value);
+            }
+            Err(NoAnswer::Failed(error)) => fault_of(&error),
+            Err(NoAnswer::Silent(within)) => {
+                self.silent = Some(Instant::now());
+                silent(within)
+            }
+            Err(NoAnswer::NoRuntime(error)) => StorageFault::Other(error.into()),
         };
-        let fault = fault_of(&error);
         if matches!(fault, StorageFault::Unreachable { .. }) {
-            self.client = None;
+            self.connection = None;
         }
         Err(fault)
     }
 
     fn begin_once(&mut self, access: Access) -> Result<(), StorageFault> {
-        if self.client.as_ref().is_none_or(Client::is_closed) {
+        if self.connection.as_ref().is_none_or(Connection::is_closed) {
             self.reconnect()?;
         }
         self.batch(match access {
@@ -312,9 +392,12 @@ impl Postgres {
 
 impl Database for Postgres {
     fn begin(&mut self, access: Access) -> Result<(), StorageFault> {
+        let was_connected = self.connection.is_some();
         let begun = match self.begin_once(access) {
             // The server went away since the last call; nothing is under way yet.
-            Err(StorageFault::Unreachable { .. }) => self.begin_once(access),
+            Err(StorageFault::Unreachable { .. }) if was_connected && self.silent.is_none() => {
+                self.begin_once(access)
+            }
             begun => begun,
         };
         if begun.is_err() {
@@ -328,8 +411,8 @@ impl Database for Postgres {
     }
 
     fn rollback(&mut self) {
-        if self.client.is_some() && self.batch("ROLLBACK").is_err() {
-            self.client = None;
+        if self.connection.is_some() && self.batch("ROLLBACK").is_err() {
+            self.connection = None;
         }
     }
 
@@ -343,51 +426,52 @@ impl Database for Postgres {
         let prepared = match self.prepared.get(&place) {
             Some(prepared) => prepared.clone(),
             None => {
-                let prepared = self.client()?.prepare(&statement.replace('?', "$"));
+                let prepared = self.connection()?.prepare(&statement.replace('?', "$"));
                 let prepared = self.judged(prepared)?;
                 self.prepared.insert(place, prepared.clone());
                 prepared
             }
         };
-        let streamed = stream(self.client()?, &prepared, values, each);
+        let streamed = stream(self.connection()?, &prepared, values, each);
         self.judged(streamed)?
     }
 
     fn batch(&mut self, statements: &str) -> Result<(), StorageFault> {
-        let done = self.client()?.batch_execute(statements);
+        let done = self.connection()?.batch(statements);
         self.judged(done)
     }
 
     fn set_patience(&mut self, patience: Duration) -> Result<(), StorageFault> {
         self.patience = patience;
+        if let Some(connection) = &mut self.connection {
+            connection.answer_within(patience + ANSWER_WITHIN);
+        }
         self.batch(&format!("SET lock_timeout = {}", patience.as_millis().max(1)))
     }
 }
 
 /// Hands over rows as they come: a million of them are never here at once.
 fn stream(
-    client: &mut Client,
+    connection: &Connection,
     prepared: &Statement,
     values: &[Value<'_>],
     each: &mut dyn FnMut(&mut Row) -> Result<(), StorageFault>,
-) -> Result<Result<u64, StorageFault>, postgres::Error> {
-    let mut rows = client.query_raw(prepared, values.iter().copied().map(Parameter))?;
-    let mut count = 0;
+) -> Result<Result<u64, StorageFault>, NoAnswer> {
+    let (mut count, mut done) = (0, Ok(()));
     let mut row = Row::default();
-    while let Some(stored) = rows.next()? {
+    let mut take = |stored: &tokio_postgres::Row| -> Result<(), StorageFault> {
         row.cells.clear();
         for column in 0..stored.len() {
-            match cell(&stored, column) {
-                Ok(cell) => row.cells.push(cell),
-                Err(fault) => return Ok(Err(fault)),
-            }
+            row.cells.push(cell(stored, column)?);
         }
-        if let Err(fault) = each(&mut row) {
-            return Ok(Err(fault));
-        }
+        each(&mut row)
+    };
+    connection.stream(prepared, values.iter().copied().map(Parameter), |stored| {
         count += 1;
-    }
-    Ok(Ok(count))
+        done = take(stored);
+        if done.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(done.map(|()| count))
 }
 
 #[derive(Debug)]
@@ -430,7 +514,7 @@ impl ToSql for Parameter<'_> {
     }
 }
 
-fn cell(row: &postgres::Row, column: usize) -> Result<Cell, StorageFault> {
+fn cell(row: &tokio_postgres::Row, column: usize) -> Result<Cell, StorageFault> {
     let read = match *row.columns()[column].type_() {
         Type::INT8 => row.try_get::<_, Option<i64>>(column).map(|value| value.map(Cell::Int)),
         Type::INT4 => row
@@ -486,7 +570,7 @@ fn tls_config(
     }
 }
 
-fn fault_of(error: &postgres::Error) -> StorageFault {
+fn fault_of(error: &tokio_postgres::Error) -> StorageFault {
     let detail = why(error);
     let Some(code) = error.code() else {
         return StorageFault::Unreachable { detail };
@@ -514,7 +598,7 @@ fn fault_of(error: &postgres::Error) -> StorageFault {
 }
 
 /// What the server says, or what lies beneath: the crate's own words are few.
-fn why(error: &postgres::Error) -> String {
+fn why(error: &tokio_postgres::Error) -> String {
     if let Some(said) = error.as_db_error() {
         return said.message().to_owned();
     }
@@ -528,8 +612,30 @@ fn gone() -> StorageFault {
     StorageFault::Unreachable { detail: "the connection is gone".into() }
 }
 
-/// A server that does not answer for so long is not there.
+fn silent(within: Duration) -> StorageFault {
+    let detail = format!("no answer within {} s", within.as_secs_f64());
+    StorageFault::Unreachable { detail }
+}
+
+/// Each version that there was for PostgreSQL, and what it adds.
+const VERSIONS: [(i64, &str); 2] =
+    [(4, include_str!("postgres.sql")), (5, include_str!("postgres_5.sql"))];
+
+/// How long to wait for one's turn, unless somebody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server that cannot be connected to within this is not there.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Nor is one that does not answer within this and the time that one waits for one's turn.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// For so long a silent server is not asked again.
+const SILENCE_BELIEVED: Duration = Duration::from_secs(2);
+
+/// A transaction in which nothing comes for so long is taken back by the server. Longer than a
+/// station ever computes in one.
+const IDLE_WITHIN: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

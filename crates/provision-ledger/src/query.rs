@@ -93,6 +93,7 @@ macro_rules! concat_entry {
 pub(crate) const ENTRY_BY_DEVICE: &str =
     concat_entry!("WHERE entry.device = ?1 ORDER BY entry.generation DESC LIMIT 1");
 pub(crate) const ENTRY_BY_KEY: &str = concat_entry!("WHERE entry.public_key = ?1");
+pub(crate) const ENTRY_BY_SHA256: &str = concat_entry!("WHERE entry.leaf_sha256 = ?1");
 pub(crate) const ENTRY_BY_SERIAL: &str = concat_entry!("WHERE entry.cert_serial = ?1");
 pub(crate) const ENTRIES: &str = concat_entry!("ORDER BY entry.id");
 
@@ -114,7 +115,8 @@ macro_rules! concat_lot {
         concat!(
             "SELECT lot.name, lot.quota, lot.profile, lot.not_after_s, lot.created_at_s,
                     coalesce((SELECT max(place) FROM lot_member WHERE lot_member.lot = lot.name), 0),
-                    (SELECT closed_at_s FROM lot_closed WHERE lot_closed.lot = lot.name)
+                    (SELECT closed_at_s FROM lot_closed WHERE lot_closed.lot = lot.name),
+                    coalesce((SELECT leased.places FROM leased WHERE leased.lot = lot.name), 0)
              FROM lot ",
             $which
         )
@@ -143,3 +145,76 @@ pub(crate) const COUNT_ENROLLED_OF_LOT: &str = "
         AND EXISTS (SELECT 1 FROM proof WHERE proof.entry = entry.id)
         AND NOT EXISTS (SELECT 1 FROM entry AS later
                         WHERE later.device = entry.device AND later.generation > entry.generation)";
+
+/// A lease as `leases.rs` reads it.
+macro_rules! concat_lease {
+    ($which:literal) => {
+        concat!(
+            "SELECT lease.id, lease.holder, lease.number, lease.lot, lease.profile, lease.places,
+                    (SELECT count(*) FROM lease_use WHERE lease_use.lease = lease.id),
+                    lease.granted_at_s, lease.expires_at_s,
+                    (SELECT ended_at_s FROM lease_end WHERE lease_end.lease = lease.id)
+             FROM lease ",
+            $which
+        )
+    };
+}
+
+pub(crate) const LEASES: &str = concat_lease!("ORDER BY lease.id");
+pub(crate) const LEASE: &str = concat_lease!("WHERE lease.id = ?1");
+pub(crate) const LEASE_BY_NUMBER: &str =
+    concat_lease!("WHERE lease.holder = ?1 AND lease.number = ?2");
+pub(crate) const OPEN_LEASES_OF_HOLDER: &str = concat_lease!(
+    "WHERE lease.holder = ?1
+        AND NOT EXISTS (SELECT 1 FROM lease_end WHERE lease_end.lease = lease.id)
+     ORDER BY lease.id"
+);
+pub(crate) const LAST_LEASE_OF_HOLDER: &str =
+    "SELECT coalesce(max(number), 0) FROM lease WHERE holder = ?1";
+
+pub(crate) const FALLBACK: &str = "SELECT holder FROM fallback";
+
+/// Whether a certificate has a place of a lease, and whether the server knows it.
+pub(crate) const BACKING: &str = "
+    SELECT (SELECT count(*) FROM lease_use WHERE lease_use.entry = ?1),
+           (SELECT count(*) FROM forwarded
+            WHERE forwarded.table_name = 'entry' AND forwarded.row_id = ?1)";
+
+pub(crate) const IS_FORWARDED: &str =
+    "SELECT outcome FROM forwarded WHERE table_name = ?1 AND row_id = ?2";
+
+pub(crate) const ENTRIES_TO_FORWARD: &str = "
+    SELECT entry.leaf, upper_chain.issuers, upper_chain.anchor, entry.id, entry.issued_at_s,
+        (SELECT lot FROM lot_member WHERE lot_member.entry = entry.id),
+        (SELECT lease.number FROM lease_use JOIN lease ON lease.id = lease_use.lease
+         WHERE lease_use.entry = entry.id)
+    FROM entry JOIN upper_chain ON upper_chain.id = entry.upper_chain
+    WHERE NOT EXISTS (SELECT 1 FROM forwarded
+                      WHERE forwarded.table_name = 'entry' AND forwarded.row_id = entry.id)
+    ORDER BY entry.id";
+
+pub(crate) const PROOFS_TO_FORWARD: &str = "
+    SELECT proof.id, entry.leaf_sha256, proof.delivery_sha256, proof.proven_at_s
+    FROM proof JOIN entry ON entry.id = proof.entry
+    WHERE NOT EXISTS (SELECT 1 FROM forwarded
+                      WHERE forwarded.table_name = 'proof' AND forwarded.row_id = proof.id)
+    ORDER BY proof.id";
+
+pub(crate) const PROOF: &str =
+    "SELECT id FROM proof WHERE entry = ?1 AND delivery_sha256 = ?2 ORDER BY id LIMIT 1";
+
+pub(crate) const LAST_PROOF_ID: &str = "SELECT max(id) FROM proof WHERE entry = ?1";
+
+macro_rules! concat_conflict {
+    ($which:literal) => {
+        concat!(
+            "SELECT device, public_key, cert_serial, leaf, leaf_sha256, cause, other, issued_at_s,
+                    found_at_s
+             FROM conflict ",
+            $which
+        )
+    };
+}
+
+pub(crate) const CONFLICTS: &str = concat_conflict!("ORDER BY id");
+pub(crate) const CONFLICT_BY_SHA256: &str = concat_conflict!("WHERE leaf_sha256 = ?1");

@@ -4,7 +4,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x5052_4f56;
 
 /// Version of the tables below, kept in the file's header (`user_version`).
-pub(crate) const VERSION: i32 = 4;
+pub(crate) const VERSION: i32 = 5;
 
 /// Version 1. The rules of [`Ledger`](crate::Ledger) are the database's own: whatever writes to
 /// it, and however many at once, a second certificate for a device cannot be stored.
@@ -224,6 +224,129 @@ pub(crate) const ADD_VERSION_4: &str = "
                 AND revocation.cert_serial = before.cert_serial
             WHERE before.device = NEW.device AND before.generation = NEW.generation - 1)
         BEGIN SELECT RAISE(ABORT, 'the certificate before is in force'); END;
+";
+
+/// What version 5 adds: places of a lot that a station has leased for when its server is away, what it
+/// recorded meanwhile, and what of that did not fit.
+///
+/// A leased place counts as taken until the lease ends or is used. So `used + leased <= quota` at any
+/// time, whoever writes.
+pub(crate) const ADD_VERSION_5: &str = "
+    CREATE TABLE lease (
+        id           INTEGER PRIMARY KEY,
+        holder       BLOB    NOT NULL CHECK (length(holder) = 16),     -- a station's own file
+        number       INTEGER NOT NULL CHECK (number >= 1),
+        lot          TEXT    NOT NULL CHECK (length(lot) BETWEEN 1 AND 64),
+        profile      TEXT    NOT NULL,
+        places       INTEGER NOT NULL CHECK (places >= 1),
+        granted_at_s INTEGER NOT NULL,
+        expires_at_s INTEGER NOT NULL,
+        CONSTRAINT lease_once UNIQUE (holder, number)
+    ) STRICT;
+    CREATE INDEX leases_of_lot ON lease (lot);
+
+    CREATE TABLE lease_end (
+        id         INTEGER PRIMARY KEY,
+        lease      INTEGER NOT NULL UNIQUE REFERENCES lease (id),
+        ended_at_s INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE lease_use (
+        id    INTEGER PRIMARY KEY,
+        entry INTEGER NOT NULL UNIQUE REFERENCES entry (id),
+        lease INTEGER NOT NULL REFERENCES lease (id)
+    ) STRICT;
+    CREATE INDEX uses_of_lease ON lease_use (lease);
+
+    -- A certificate that a station issued by itself, and that cannot stand beside what was recorded
+    -- meanwhile.
+    CREATE TABLE conflict (
+        id          INTEGER PRIMARY KEY,
+        device      TEXT    NOT NULL,
+        public_key  BLOB    NOT NULL CHECK (length(public_key) = 65),
+        cert_serial BLOB    NOT NULL CHECK (length(cert_serial) BETWEEN 1 AND 20),
+        leaf        BLOB    NOT NULL,
+        leaf_sha256 BLOB    NOT NULL UNIQUE CHECK (length(leaf_sha256) = 32),
+        cause       TEXT    NOT NULL,
+        other       TEXT    NOT NULL,      -- the device it is in conflict with, if there is one
+        issued_at_s INTEGER NOT NULL,
+        found_at_s  INTEGER NOT NULL
+    ) STRICT;
+
+    -- Says that this file is what a station goes on with while its server is away.
+    CREATE TABLE fallback (
+        id        INTEGER PRIMARY KEY CHECK (id = 1),
+        holder    BLOB    NOT NULL CHECK (length(holder) = 16),
+        server    TEXT    NOT NULL,
+        made_at_s INTEGER NOT NULL
+    ) STRICT;
+
+    -- What of such a file the server knows.
+    CREATE TABLE forwarded (
+        id         INTEGER PRIMARY KEY,
+        table_name TEXT    NOT NULL,
+        row_id     INTEGER NOT NULL,
+        outcome    INTEGER NOT NULL,       -- 1: on record there; 2: a conflict there; 3: withdrawn
+        at_s       INTEGER NOT NULL,
+        CONSTRAINT forwarded_once UNIQUE (table_name, row_id)
+    ) STRICT;
+
+    CREATE TRIGGER lease_stays     BEFORE UPDATE ON lease
+        BEGIN SELECT RAISE(ABORT, 'a lease cannot be changed'); END;
+    CREATE TRIGGER lease_kept      BEFORE DELETE ON lease
+        BEGIN SELECT RAISE(ABORT, 'a lease cannot be removed'); END;
+    CREATE TRIGGER lease_end_stays BEFORE UPDATE ON lease_end
+        BEGIN SELECT RAISE(ABORT, 'a lease stays ended'); END;
+    CREATE TRIGGER lease_end_kept  BEFORE DELETE ON lease_end
+        BEGIN SELECT RAISE(ABORT, 'a lease stays ended'); END;
+    CREATE TRIGGER lease_use_stays BEFORE UPDATE ON lease_use
+        BEGIN SELECT RAISE(ABORT, 'a leased place stays used'); END;
+    CREATE TRIGGER lease_use_kept  BEFORE DELETE ON lease_use
+        BEGIN SELECT RAISE(ABORT, 'a leased place stays used'); END;
+    CREATE TRIGGER conflict_stays  BEFORE UPDATE ON conflict
+        BEGIN SELECT RAISE(ABORT, 'a conflict on record cannot be changed'); END;
+    CREATE TRIGGER conflict_kept   BEFORE DELETE ON conflict
+        BEGIN SELECT RAISE(ABORT, 'a conflict on record cannot be removed'); END;
+    CREATE TRIGGER fallback_stays  BEFORE UPDATE ON fallback
+        BEGIN SELECT RAISE(ABORT, 'whose file this is cannot be changed'); END;
+    CREATE TRIGGER fallback_kept   BEFORE DELETE ON fallback
+        BEGIN SELECT RAISE(ABORT, 'whose file this is cannot be changed'); END;
+    CREATE TRIGGER forwarded_stays BEFORE UPDATE ON forwarded
+        BEGIN SELECT RAISE(ABORT, 'what was forwarded stays so'); END;
+    CREATE TRIGGER forwarded_kept  BEFORE DELETE ON forwarded
+        BEGIN SELECT RAISE(ABORT, 'what was forwarded stays so'); END;
+
+    CREATE VIEW leased AS
+        SELECT lease.lot AS lot, sum(lease.places
+            - (SELECT count(*) FROM lease_use WHERE lease_use.lease = lease.id)) AS places
+        FROM lease
+        WHERE NOT EXISTS (SELECT 1 FROM lease_end WHERE lease_end.lease = lease.id)
+        GROUP BY lease.lot;
+
+    CREATE TRIGGER lease_of_free_places BEFORE INSERT ON lease
+        WHEN NEW.places
+            + coalesce((SELECT max(place) FROM lot_member WHERE lot = NEW.lot), 0)
+            + coalesce((SELECT places FROM leased WHERE lot = NEW.lot), 0)
+            > (SELECT quota FROM lot WHERE name = NEW.lot)
+        OR EXISTS (SELECT 1 FROM lot_closed WHERE lot = NEW.lot)
+        BEGIN SELECT RAISE(ABORT, 'the lot has not so many free places'); END;
+    CREATE TRIGGER use_of_lease BEFORE INSERT ON lease_use
+        WHEN EXISTS (SELECT 1 FROM lease_end WHERE lease = NEW.lease)
+            OR (SELECT count(*) FROM lease_use WHERE lease = NEW.lease)
+                >= (SELECT places FROM lease WHERE id = NEW.lease)
+        BEGIN SELECT RAISE(ABORT, 'the lease has no place left'); END;
+
+    DROP TRIGGER place_in_lot;
+    -- A device that was made under a lease has its place, whatever became of the lot meanwhile.
+    CREATE TRIGGER place_in_lot BEFORE INSERT ON lot_member
+        WHEN NEW.place IS NOT NULL AND (
+            NEW.place + coalesce((SELECT places FROM leased WHERE lot = NEW.lot), 0)
+                > (SELECT quota FROM lot WHERE name = NEW.lot)
+            OR NOT EXISTS (SELECT 1 FROM lease_use WHERE entry = NEW.entry) AND (
+                EXISTS (SELECT 1 FROM lot_closed WHERE lot = NEW.lot)
+                OR (SELECT not_after_s FROM lot WHERE name = NEW.lot)
+                    < (SELECT issued_at_s FROM entry WHERE id = NEW.entry)))
+        BEGIN SELECT RAISE(ABORT, 'the lot takes no more devices'); END;
 ";
 
 /// Lets what version 4 knows of older rows be filled in, once.

@@ -118,6 +118,19 @@ impl SqlLedger {
         Ok(Self { database, place: url.to_string(), station, ignore_clock: false })
     }
 
+    /// Brings the tables of a ledger in PostgreSQL to the version of this program, all or nothing.
+    /// Nothing that is recorded is changed. For the tables' owner; stations of earlier versions find
+    /// a newer ledger after it, and say so. Returns the version before.
+    ///
+    /// (A ledger in a file is brought to it by opening it.)
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing is changed then.
+    pub fn upgrade_in(url: &PostgresUrl) -> Result<i32, OpenError> {
+        Postgres::upgrade(url)
+    }
+
     /// A ledger that is gone with the value: for tests and simulations.
     ///
     /// # Errors
@@ -197,7 +210,11 @@ impl SqlLedger {
             let device = chain.device().clone();
             return Err(RecordIssuedError::WeakKey { device, weakness });
         }
-        self.write(at_s, |session| add_entry(session, issuance))
+        let Issuance { chain, lot, replace } = *issuance;
+        self.write(at_s, |session| {
+            let new = NewEntry { chain, lot, replace, lease: None, issued_at_s: session.at_s() };
+            add_entry(session, &new)
+        })
     }
 
     pub(crate) fn read<T, E: From<StorageError>>(
@@ -236,11 +253,24 @@ pub struct Issuance<'a> {
     pub replace: bool,
 }
 
+/// A certificate that is to be recorded, wherever it was issued.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) chain: &'a Chain,
+    pub(crate) lot: Option<&'a Lot>,
+    pub(crate) replace: bool,
+    /// Whose place it takes: a row of `lease`.
+    pub(crate) lease: Option<i64>,
+    pub(crate) issued_at_s: u64,
+}
+
 /// Looks for what the unique indexes would refuse, so as to name it: in the order in which it
 /// matters, for a key on two devices stops the line. Nobody can come between this and the
 /// insertion; and if it were wrong, the indexes would still refuse.
-fn add_entry(session: &mut Writing<'_>, issuance: &Issuance<'_>) -> Result<(), RecordIssuedError> {
-    let Issuance { chain, lot, replace } = *issuance;
+pub(crate) fn add_entry(
+    session: &mut Writing<'_>,
+    new: &NewEntry<'_>,
+) -> Result<(), RecordIssuedError> {
+    let NewEntry { chain, lot, replace, lease, issued_at_s } = *new;
     let (key, device) = (chain.public_key().as_sec1(), chain.device());
     let leaf_sha256 = chain.leaf_sha256();
     let has_one = |entry: Entry| RecordIssuedError::DeviceHasCertificate {
@@ -267,7 +297,7 @@ fn add_entry(session: &mut Writing<'_>, issuance: &Issuance<'_>) -> Result<(), R
             other: entry.device,
         });
     }
-    let place = lots::place(session, lot, before.as_ref())?;
+    let place = lots::place(session, lot, before.as_ref(), lease.is_some())?;
     let generation = match &before {
         Some(before) => {
             supersede(session, before)?;
@@ -286,11 +316,15 @@ fn add_entry(session: &mut Writing<'_>, issuance: &Issuance<'_>) -> Result<(), R
             (&leaf_sha256).into(),
             upper_chain.into(),
             to_sql_time(chain.not_after()).into(),
-            to_sql_time(session.at_s()).into(),
+            to_sql_time(issued_at_s).into(),
             generation.into(),
             (&issuer_key_id_of(chain.leaf())).into(),
         ],
     )?;
+    // First: with it the place is no more one that is kept.
+    if let Some(lease) = lease {
+        session.add(Kind::LeaseUse, &[entry.into(), lease.into()])?;
+    }
     if let Some(place) = place {
         let member = [entry.into(), (&place.lot).into(), place.number.into()];
         session.add(Kind::LotMember, &member)?;
@@ -329,7 +363,7 @@ fn upper_chain_id(session: &mut Writing<'_>, chain: &Chain) -> Result<i64, Stora
     }
 }
 
-fn find(
+pub(crate) fn find(
     session: &mut Reading<'_>,
     statement: &'static str,
     key: Value<'_>,
@@ -337,7 +371,7 @@ fn find(
     session.first(statement, &[key], StoredEntry::from_row)
 }
 
-fn add_proof(
+pub(crate) fn add_proof(
     session: &mut Writing<'_>,
     enrolled: &Enrolled,
 ) -> Result<Receipt, RecordEnrolledError> {

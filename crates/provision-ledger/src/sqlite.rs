@@ -193,6 +193,7 @@ fn make_tables_in(connection: &Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(schema::ADD_VERSION_2)?;
     transaction.execute_batch(schema::ADD_VERSION_3)?;
     transaction.execute_batch(schema::ADD_VERSION_4)?;
+    transaction.execute_batch(schema::ADD_VERSION_5)?;
     transaction.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", schema::VERSION)?;
     transaction.commit()

@@ -2,7 +2,8 @@
 //! wrong on a line; and what must be true when every device is sealed at last.
 //!
 //! The ledger is one station's file, or a PostgreSQL that two stations share: then the server loses
-//! its power again and again too, and the network between is cut or falls silent.
+//! its power again and again too, it is stopped where it is, and the network between is cut or falls
+//! silent. With a file of its own (`--fallback`) a station goes on through that.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
@@ -43,6 +44,8 @@ pub struct Kills {
     pub within: Duration,
     /// Two stations with half of the ports each, and one PostgreSQL, instead of one and a file.
     pub postgres: bool,
+    /// With PostgreSQL: each station has a file in which it goes on by itself.
+    pub fallback: bool,
 }
 
 /// What came of it.
@@ -62,8 +65,15 @@ pub struct Survived {
     pub cables_out: u64,
     /// Times the database lost its power.
     pub database_crashes: u32,
+    /// Times the database was stopped where it was, and let go on.
+    pub database_freezes: u32,
     /// Times the way to the database was cut, or silent.
     pub network_outages: u32,
+    /// Times a station went on by itself.
+    pub alone: usize,
+    /// Certificates that stations issued by themselves, as far as they said so before they were
+    /// killed.
+    pub brought: u64,
     /// Runs that a station reported as failed.
     pub failed_runs: usize,
     /// Of these, for what the ledger said.
@@ -193,6 +203,11 @@ impl Kills {
         for event in events(&station.path().join("station.log"))? {
             survived.failed_runs += usize::from(event["event"] == "error");
             survived.ledger_faults += usize::from(event["exit_code"] == LEDGER_FAILED);
+            survived.alone += usize::from(event["alone"] == true);
+            survived.brought += event["certificates"].as_u64().unwrap_or_default();
+        }
+        if self.fallback {
+            survived.brought += settle(&direct)?;
         }
         self.check(&direct, &mut survived)?;
         Ok(survived)
@@ -228,6 +243,10 @@ impl Kills {
                     }
                 }
                 words.extend(["--ca", &ca, "--ledger", ledger]);
+            }
+            let file = own_file(number);
+            if self.fallback {
+                words.extend(["--fallback", &file, "--lease", "20"]);
             }
             stations.push(words.into_iter().map(Into::into).collect());
         }
@@ -308,7 +327,13 @@ impl Kills {
         books.ask(&["ledger", "verify"])?;
         let lots = books.ask(&["lot", "show", "--id", LOT])?;
         match lots.as_slice() {
-            [lot] if lot["used"] == self.devices && lot["enrolled"] == self.devices => Ok(()),
+            [lot]
+                if lot["used"] == self.devices
+                    && lot["enrolled"] == self.devices
+                    && lot["leased"] == 0 =>
+            {
+                Ok(())
+            }
             other => wrong(format!("the quota was {}: {other:?}", self.devices)),
         }
     }
@@ -335,6 +360,36 @@ impl Books<'_> {
     }
 }
 
+/// Brings what the stations have left to tell to the server, and gives back what they leased. How
+/// many certificates that were.
+fn settle(books: &Books<'_>) -> io::Result<u64> {
+    let mut brought = 0;
+    for number in 0..2 {
+        let (file, ca) = (own_file(number), format!("ca-{number}"));
+        // And again: then there is nothing.
+        for again in [false, true] {
+            let merge = ["ledger", "merge", "--fallback", &file, "--ca", &ca];
+            let merged = books.ask(&merge)?.pop().unwrap_or_default();
+            let certificates = merged["certificates"].as_u64().unwrap_or_default();
+            if again && (certificates != 0 || merged["proofs"] != 0 || merged["returned"] != 0) {
+                return Err(io::Error::other(format!("there was more to merge: {merged}")));
+            }
+            brought += certificates;
+        }
+        Books { station: books.station, ledger: Some(&file) }.ask(&["ledger", "verify"])?;
+    }
+    let conflicts = books.ask(&["ledger", "conflicts"])?;
+    if conflicts.is_empty() {
+        return Ok(brought);
+    }
+    Err(io::Error::other(format!("conflicts: {conflicts:?}")))
+}
+
+/// The file in which a station goes on by itself.
+fn own_file(number: usize) -> String {
+    format!("own-{number}.db")
+}
+
 /// Leaves the database in peace for a moment; then one thing goes wrong with it, for as long.
 fn disturb(
     server: &mut Postgres,
@@ -345,7 +400,7 @@ fn disturb(
     let mut pause = || sleep(Duration::from_millis(random.below(PEACE_MS)));
     pause();
     pause();
-    let what = random.below(3);
+    let what = random.below(4);
     let outage = Duration::from_millis(random.below(PEACE_MS));
     match what {
         0 => {
@@ -353,6 +408,12 @@ fn disturb(
             sleep(outage);
             server.go_on()?;
             survived.database_crashes += 1;
+        }
+        3 => {
+            server.freeze()?;
+            sleep(2 * outage);
+            server.thaw()?;
+            survived.database_freezes += 1;
         }
         cut => {
             relay.set(if cut == 1 { Network::Cut } else { Network::Silent });

@@ -5,14 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{
-    Certificates as _, Issuance, Ledger as _, Lot, RecordIssuedError, SqlLedger, weak_key,
-};
+use provision_ledger::{News, RecordIssuedError, weak_key};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 
 use crate::fault::Fault;
+use crate::line_ledger::LineLedger;
 use crate::system;
 
 /// What signs and what remembers, behind one lock.
@@ -39,8 +38,7 @@ pub(crate) enum Before {
 struct Inner {
     issuer: FileIssuer,
     profile: Profile,
-    ledger: SqlLedger,
-    lot: Option<Lot>,
+    ledger: LineLedger,
     accept_new_key: bool,
     stopped: bool,
 }
@@ -49,11 +47,10 @@ impl Books {
     pub(crate) const fn new(
         issuer: FileIssuer,
         profile: Profile,
-        ledger: SqlLedger,
-        lot: Option<Lot>,
+        ledger: LineLedger,
         accept_new_key: bool,
     ) -> Self {
-        let inner = Inner { issuer, profile, ledger, lot, accept_new_key, stopped: false };
+        let inner = Inner { issuer, profile, ledger, accept_new_key, stopped: false };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -63,12 +60,16 @@ impl Books {
         device: &DeviceSerial,
         key: &PublicKey,
     ) -> Result<Standing, Fault> {
-        self.with(|books| books.standing(device, key))
+        self.with(|books| {
+            books.ledger.look_for_server()?;
+            books.standing(device, key)
+        })
     }
 
     /// The certificate in force of a device. One that was revoked is in force no more.
     pub(crate) fn live(&self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, Fault> {
         self.with(|books| {
+            books.ledger.look_for_server()?;
             let live = books.ledger.live(device)?;
             books.refuse_revoked(device)?;
             Ok(live)
@@ -94,17 +95,20 @@ impl Books {
             let now_s = system::now_s()?;
             match record {
                 Record::Issued(_) if books.stopped => Err(Fault::LineStopped),
-                Record::Issued(chain) => {
-                    let (lot, replace) = (books.lot.as_ref(), books.accept_new_key);
-                    books.ledger.record(&Issuance { chain, lot, replace }, now_s)?;
-                    Ok(())
-                }
-                Record::Enrolled(enrolled) => {
-                    books.ledger.record_enrolled(enrolled, now_s)?;
-                    Ok(())
-                }
+                Record::Issued(chain) => books.ledger.record(chain, books.accept_new_key, now_s),
+                Record::Enrolled(enrolled) => books.ledger.record_enrolled(enrolled, now_s),
             }
         })
+    }
+
+    /// What the operator should hear of the ledger's server, once.
+    pub(crate) fn news(&self) -> Vec<News> {
+        self.lock().ledger.news()
+    }
+
+    /// Nothing more will be recorded: gives back what was leased.
+    pub(crate) fn close(&self) -> Result<(), Fault> {
+        self.with(|books| books.ledger.end())
     }
 
     /// The key by which this station signs the ledger.
@@ -182,8 +186,7 @@ impl Inner {
     }
 
     fn check_lot(&mut self) -> Result<(), Fault> {
-        let profile = &self.profile.name;
-        Ok(self.ledger.check_lot(self.lot.as_ref(), profile, system::now_s()?)?)
+        self.ledger.check_lot(&self.profile.name, system::now_s()?)
     }
 
     /// What was revoked is not delivered again, and does not pass, whatever else is known.

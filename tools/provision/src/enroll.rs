@@ -16,7 +16,7 @@ use crate::job::Job;
 use crate::line::Line;
 use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
-use crate::{plan, run};
+use crate::{line_ledger, plan, run};
 
 /// What a port's thread tells the one that prints.
 enum Told {
@@ -37,8 +37,8 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         return Err(Fault::Usage("`--expect` names one device; give one port with it".into()));
     }
     let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
-    let job = Job::open(&arguments.job, hello)?;
     if arguments.dry_run {
+        let job = Job::open_to_look(&arguments.job, hello)?;
         for port in ports {
             let mut line = Line::open_for(port, port, &arguments.job.ports)?;
             let expected = arguments.expect.as_ref();
@@ -46,12 +46,14 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         }
         return Ok(());
     }
+    let job = Job::open(&arguments.job, hello)?;
+    tell_news(&job, None, report)?;
     let records = Records::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
     let mut bars = (report.has_terminal() && !arguments.plain && ports.len() <= bars::PORTS_MAX)
         .then(|| Bars::open(ports));
     let (mut failed, mut exit_code, mut lost) = (0, None, 0);
-    thread::scope(|scope| {
+    let ran = thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
         for port in ports {
             let (tell, job, ending, records) = (tell.clone(), &job, &ending, records.as_ref());
@@ -73,6 +75,7 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         }
         drop(tell);
         for (port, told) in told {
+            tell_news(&job, bars.as_ref(), report)?;
             match told {
                 Told::Progress(progress) => match &mut bars {
                     Some(bars) => bars.step(port, &progress),
@@ -107,12 +110,21 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
             }
         }
         Ok(())
-    })?;
+    });
+    let closed = job.books.close();
+    tell_news(&job, bars.as_ref(), report)?;
+    ran?;
     match exit_code {
         None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => Ok(()),
+        None => closed,
         Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
     }
+}
+
+/// What became of the ledger's server.
+fn tell_news(job: &Job, bars: Option<&Bars>, report: &mut Report) -> Result<(), Fault> {
+    let tell = |news| aside(bars, || line_ledger::tell(news, report));
+    job.books.news().iter().try_for_each(tell)
 }
 
 /// Has something written that bars are not to run into.

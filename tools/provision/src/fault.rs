@@ -8,7 +8,7 @@ use provision_issuer::{
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
-    AuditError, LotCheckError, LotRefusal, LotsError, OpenError as LedgerOpenError,
+    AuditError, FallbackError, LotCheckError, LotRefusal, LotsError, OpenError as LedgerOpenError,
     RecordCertificateError, RecordEnrolledError, RecordIssuedError, RevokeError, StorageError,
     StorageFault,
 };
@@ -280,6 +280,26 @@ pub(crate) enum Fault {
         /// Why not.
         why: String,
     },
+    /// A line of what was to be imported cannot stand.
+    #[error("{}, line {line}: {why}", path.display())]
+    NotImported {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1 on.
+        line: u64,
+        /// Why not.
+        why: String,
+    },
+    /// What was made while the ledger's server was away cannot stand beside what it knows. It is on
+    /// record as that.
+    #[error("{}", conflicts.join("\n  and: "))]
+    Conflicts {
+        /// Each in a sentence.
+        conflicts: Vec<String>,
+    },
+    /// There is no file to go on in.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
     /// A device gets no label.
     #[error("device {device} gets no label: {why}")]
     NoLabel {
@@ -384,10 +404,12 @@ impl Fault {
             | Self::Audit(_)
             | Self::ForeignStation { .. }
             | Self::NothingFound { .. }
+            | Self::Fallback(_)
+            | Self::NotImported { .. }
             | Self::NotExported { .. }
             | Self::NoLabel { .. }
             | Self::NotInLedger { .. } => 15,
-            Self::RevokedDevice { .. } | Self::LineStopped => 13,
+            Self::RevokedDevice { .. } | Self::LineStopped | Self::Conflicts { .. } => 13,
             Self::Verify(_) | Self::Ends { .. } | Self::Mismatch { .. } => 18,
             Self::PortOpen { .. }
             | Self::PortFailed { .. }
@@ -420,6 +442,7 @@ impl Fault {
             | Self::RecordIssued(
                 RecordIssuedError::KeyElsewhere { .. } | RecordIssuedError::WeakKey { .. },
             )
+            | Self::Conflicts { .. }
             | Self::Verify(_) => true,
             // A name that the profile does not take is this device's alone.
             Self::Issue(IssueError::Profile(_)) => false,
@@ -455,8 +478,30 @@ impl Fault {
         }
     }
 
+    /// What the ledger's storage said, if that is what went wrong.
+    const fn storage_fault(&self) -> Option<&StorageFault> {
+        match self {
+            Self::LedgerStorage(error)
+            | Self::LedgerOpen(LedgerOpenError::Storage(error))
+            | Self::RecordIssued(RecordIssuedError::Storage(error))
+            | Self::RecordEnrolled(RecordEnrolledError::Storage(error))
+            | Self::RecordCertificate(RecordCertificateError::Storage(error))
+            | Self::Revoke(RevokeError::Storage(error))
+            | Self::Lots(LotsError::Storage(error))
+            | Self::Fallback(
+                FallbackError::Storage(error)
+                | FallbackError::Open(LedgerOpenError::Storage(error)),
+            )
+            | Self::Audit(AuditError::Storage(error)) => Some(&error.fault),
+            _ => None,
+        }
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> &'static str {
+        if let Some(hint) = self.storage_fault().and_then(storage_hint) {
+            return hint;
+        }
         match self {
             Self::Usage(_) => "see `provision --help`",
             Self::Records { .. } => {
@@ -570,6 +615,24 @@ impl Fault {
             Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {
                 "nothing was touched; choose another place with `--ledger`"
             }
+            Self::LedgerOpen(LedgerOpenError::OlderSchema { .. })
+            | Self::Fallback(FallbackError::Open(LedgerOpenError::OlderSchema { .. })) => {
+                "`provision ledger upgrade`, as the tables' owner, brings them to this version; \
+                 stations of earlier versions are shut out then"
+            }
+            Self::LedgerOpen(LedgerOpenError::NewerSchema { .. })
+            | Self::Fallback(FallbackError::Open(LedgerOpenError::NewerSchema { .. })) => {
+                "use the version of this program that wrote it, or a later one; nothing was changed"
+            }
+            Self::Conflicts { .. } => {
+                "all of it is on record, and the certificates are revoked (`provision ledger \
+                 conflicts`): find these devices before anything goes on"
+            }
+            Self::NotImported { .. } => {
+                "nothing of the file was imported; docs/ledger.md says what a line has to hold, \
+                 `--issuers` gives the CA's certificates"
+            }
+            Self::Fallback(_) => "`--fallback` names another file",
             Self::LedgerOpen(LedgerOpenError::NotFound { .. }) => {
                 "`--ledger` says where it is; `provision ledger create` makes one"
             }
@@ -586,8 +649,21 @@ impl Fault {
                      create` makes one"
                 }
                 LotRefusal::OtherProfile { .. } => "`--profile` names the profile",
+                LotRefusal::Leased { .. } => {
+                    "`provision lot leases` shows who has them; a station gives back what it has not \
+                     used when it ends"
+                }
+                LotRefusal::NoLease { .. }
+                | LotRefusal::LeaseUsedUp { .. }
+                | LotRefusal::LeaseExpired { .. } => {
+                    "nothing was signed; it goes on once the server is there again, and `--lease` \
+                     leases more then"
+                }
                 _ => "nothing was signed; `provision lot create` makes another lot",
             },
+            Self::Lots(LotsError::NoSuchLease { .. }) => {
+                "`provision lot leases` shows which there are"
+            }
             Self::Lots(LotsError::NotFound { .. }) => "`provision lot list` shows which there are",
             Self::Lots(LotsError::AlreadyExists { .. }) => {
                 "the terms of a lot are never changed: `provision lot close`, then another name"
@@ -605,16 +681,6 @@ impl Fault {
                  --device` shows what is on record, `--ledger` says in which ledger"
             }
             Self::NothingFound { .. } => "`provision ledger list` shows what is on record",
-            Self::LedgerStorage(StorageError {
-                fault: StorageFault::ClockBehind { .. }, ..
-            })
-            | Self::RecordIssued(RecordIssuedError::Storage(StorageError {
-                fault: StorageFault::ClockBehind { .. },
-                ..
-            })) => {
-                "set the clock; if the last entry was made by a clock that was ahead, \
-                 `--insecure-ignore-clock`"
-            }
             Self::Lots(_)
             | Self::Audit(_)
             | Self::LedgerOpen(_)
@@ -646,6 +712,40 @@ impl Fault {
             }
         }
     }
+}
+
+/// What to do about the ledger's storage; none where nothing special is known. Whatever it is, no
+/// certificate left unrecorded, and the device can be run again.
+const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
+    Some(match fault {
+        StorageFault::Locked => {
+            "nothing left unrecorded; see which other program has the ledger open, and run the same \
+             command again"
+        }
+        StorageFault::ReadOnly => {
+            "nothing left unrecorded; a ledger in a file needs a file and a directory that you may \
+             write to, one in PostgreSQL the rights to read and to add"
+        }
+        StorageFault::DiskFull => {
+            "nothing left unrecorded; make room where the ledger is, and run the same command again"
+        }
+        StorageFault::Unreachable { .. } => {
+            "nothing left unrecorded; is the server up, and can it be reached from here? Then run \
+             the same command again: it goes on where it was"
+        }
+        StorageFault::NotALedger => {
+            "`--ledger` says where the ledger is; `provision ledger create` makes one"
+        }
+        StorageFault::Corrupt { .. } => {
+            "keep it as it is, and compare it with a copy; `provision ledger verify` names what was \
+             changed"
+        }
+        StorageFault::ClockBehind { .. } => {
+            "set the clock; if the last entry was made by a clock that was ahead, \
+             `--insecure-ignore-clock`"
+        }
+        _ => return None,
+    })
 }
 
 fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {

@@ -1,10 +1,10 @@
 //! What all runs of one call share: the plan, the CA, the ledger, and how ports are used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use provision_issuer::{DocumentKind, FileIssuer, Lifetime, NameText, Profile, SignedBy};
-use provision_ledger::Lot;
+use provision_ledger::{LeaseWish, Lot, StoreAndForward};
 use provision_path::ServerName;
 use provision_station::Plan;
 use provision_station::enrollment::{EndpointPlan, Timing};
@@ -15,6 +15,7 @@ use crate::arguments::values;
 use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
+use crate::line_ledger::{LineLedger, conflicts_of};
 use crate::records::RecordsArguments;
 use crate::{ca, files, ledger, secret, system};
 
@@ -35,6 +36,9 @@ pub(crate) struct JobArguments {
     /// The record of what was issued [default: ledger.sqlite in the CA's directory].
     #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER")]
     pub ledger: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub forward: Forward,
 
     /// Certificate (PEM) a device trusts for servers; may be given up to four times
     /// [default: server-root.crt in the CA's directory].
@@ -93,6 +97,37 @@ pub(crate) struct JobArguments {
     pub ports: PortUse,
 }
 
+/// How a station goes on while the ledger's server is away.
+#[derive(Debug, Args)]
+pub(crate) struct Forward {
+    /// File of this station's own in which it goes on while the ledger's server is away, within the
+    /// places of the lot that it has leased. With `--ledger postgres://…` and `--lot`; made if there
+    /// is none. What is in it is merged when the server is there again: docs/ledger.md.
+    #[arg(long, value_name = "FILE", env = "PROVISION_FALLBACK")]
+    pub fallback: Option<PathBuf>,
+
+    /// With `--fallback`: how many places of the lot to lease, at most half of those that are free.
+    /// No more than 1000: a merge holds the other stations up for as long as it takes.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        requires = "fallback",
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
+    pub lease: u64,
+
+    /// With `--fallback`: for how long a lease is good.
+    #[arg(
+        long,
+        value_name = "HOURS",
+        default_value_t = 72,
+        requires = "fallback",
+        value_parser = clap::value_parser!(u64).range(1..=8760)
+    )]
+    pub lease_hours: u64,
+}
+
 /// How a port is used.
 #[derive(Debug, Args)]
 pub(crate) struct PortUse {
@@ -136,6 +171,19 @@ pub(crate) struct Job {
 impl Job {
     /// Opens CA and ledger. `hello` is the patience with a device's first answer.
     pub(crate) fn open(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
+        Self::open_with(arguments, arguments.forward.fallback.as_deref(), hello)
+    }
+
+    /// The same, for what records nothing: nothing is leased, nothing is merged.
+    pub(crate) fn open_to_look(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
+        Self::open_with(arguments, None, hello)
+    }
+
+    fn open_with(
+        arguments: &JobArguments,
+        fallback: Option<&Path>,
+        hello: Patience,
+    ) -> Result<Self, Fault> {
         let endpoint = arguments
             .endpoint
             .as_deref()
@@ -165,9 +213,45 @@ impl Job {
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
-        let ledger = ledger::open(arguments.ledger.as_ref(), &place.ca)?;
-        let (lot, accept_new_key) = (arguments.lot.clone(), arguments.accept_new_key);
-        Ok(Self { books: Books::new(issuer, profile, ledger, lot, accept_new_key), plan })
+        let ledger = line_ledger(arguments, fallback, &profile, now_s)?;
+        let accept_new_key = arguments.accept_new_key;
+        Ok(Self { books: Books::new(issuer, profile, ledger, accept_new_key), plan })
+    }
+}
+
+/// The ledger, with a file to go on in if one is named. Conflicts that a merge found end the program
+/// before anything is signed.
+fn line_ledger(
+    arguments: &JobArguments,
+    fallback: Option<&Path>,
+    profile: &Profile,
+    now_s: u64,
+) -> Result<LineLedger, Fault> {
+    let (given, ca) = (arguments.ledger.as_ref(), &arguments.ca.ca);
+    let lot = arguments.lot.clone();
+    let Some(file) = fallback else {
+        return Ok(LineLedger::One { ledger: ledger::open(given, ca)?, lot });
+    };
+    let Some(lot) = lot else {
+        let why = "`--fallback` leases places of a lot: `--lot` names it";
+        return Err(Fault::Usage(why.into()));
+    };
+    let Some(server) = ledger::server(given, ca)? else {
+        let why = "`--fallback` is for a ledger on a server: `--ledger postgres://…`";
+        return Err(Fault::Usage(why.into()));
+    };
+    let wish = LeaseWish {
+        lot,
+        profile: profile.name.clone(),
+        places: arguments.forward.lease,
+        lasts_s: arguments.forward.lease_hours * 3600,
+    };
+    let (key, ignore_clock) = (ledger::station_key(ca), system::clock_is_ignored());
+    let mut opened = StoreAndForward::open(&server, &key, file, wish, ignore_clock, now_s)?;
+    let news = opened.news();
+    match conflicts_of(&news) {
+        Some(conflicts) => Err(conflicts),
+        None => Ok(LineLedger::Forwarding { ledger: Box::new(opened), news }),
     }
 }
 

@@ -3,6 +3,8 @@
 mod audit;
 mod export;
 mod find;
+mod import;
+mod merge;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,14 @@ pub(crate) enum LedgerCommand {
     Head(audit::Head),
     /// Write what is on record as a table, or as clouds and brokers want it.
     Export(export::Export),
+    /// Take over what `export` wrote as csv or json, into this ledger.
+    Import(import::Import),
+    /// Bring what a station recorded by itself to the server, and give back what it had leased.
+    Merge(merge::Merge),
+    /// List what stations recorded by themselves and what could not stand beside the rest.
+    Conflicts(LedgerPlace),
+    /// Bring the tables of a ledger in PostgreSQL to this version: for their owner.
+    Upgrade(LedgerPlace),
 }
 
 /// The ledger given, a file or `postgres://…`, or the one in the CA's directory.
@@ -61,6 +71,10 @@ pub(crate) fn run(command: &LedgerCommand, report: &mut Report) -> Result<(), Fa
         LedgerCommand::Verify(arguments) => audit::verify(arguments, report),
         LedgerCommand::Head(arguments) => audit::head(arguments, report),
         LedgerCommand::Export(arguments) => export::export(arguments, report),
+        LedgerCommand::Import(arguments) => import::import(arguments, report),
+        LedgerCommand::Merge(arguments) => merge::merge(arguments, report),
+        LedgerCommand::Conflicts(place) => merge::conflicts(place, report),
+        LedgerCommand::Upgrade(place) => upgrade(place, report),
     }
 }
 
@@ -76,8 +90,27 @@ fn create(arguments: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
     )
 }
 
+fn upgrade(arguments: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
+    let (given, ca) = (arguments.ledger.as_ref(), &arguments.ca);
+    if let Some(url) = server(given, ca)? {
+        let before = SqlLedger::upgrade_in(&url)?;
+        report.note(&format!("its tables were of version {before}"))?;
+    }
+    // One in a file is brought to it by opening it.
+    let ledger = open(given, ca)?;
+    report.result(
+        &format!("{} is of this program's version", ledger.place()),
+        &json!({ "event": "result", "ledger": ledger.place() }),
+    )
+}
+
+/// The server, if the ledger is on one.
+pub(crate) fn server(given: Option<&PathBuf>, ca: &Path) -> Result<Option<PostgresUrl>, Fault> {
+    address(&path(given, ca))
+}
+
 /// Beside the CA, where a ledger in a file has it too.
-fn station_key(ca: &Path) -> PathBuf {
+pub(crate) fn station_key(ca: &Path) -> PathBuf {
     ca.join("station.key")
 }
 

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use provision_issuer::inspect::time_text;
-use provision_ledger::{Lot, LotRecord, LotTerms};
+use provision_ledger::{Lease, Lot, LotRecord, LotTerms};
 use serde_json::{Value, json};
 
 use crate::cli::LedgerPlace;
@@ -30,6 +30,10 @@ pub(crate) enum LotCommand {
     List(LedgerPlace),
     /// Close a lot for good: it takes no more devices.
     Close(Which),
+    /// List the places that stations have leased, for when their server is away.
+    Leases(LedgerPlace),
+    /// End a lease of a station that will never come back: its places are free again.
+    EndLease(EndLease),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +71,17 @@ pub(crate) struct Which {
     pub place: LedgerPlace,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EndLease {
+    /// Number of the lease, as `provision lot leases` shows it. What the station made under it and
+    /// did not bring to the server has no place any more: if the lot is full by then, it is a conflict.
+    #[arg(long, value_name = "N")]
+    pub lease: u64,
+
+    #[command(flatten)]
+    pub place: LedgerPlace,
+}
+
 pub(crate) fn run(command: &LotCommand, report: &mut Report) -> Result<(), Fault> {
     match command {
         LotCommand::Create(arguments) => create(arguments, report),
@@ -86,7 +101,40 @@ pub(crate) fn run(command: &LotCommand, report: &mut Report) -> Result<(), Fault
             let lot = ledger::open_in(&which.place)?.close_lot(&which.id, now_s)?;
             show(&lot, "result", report)
         }
+        LotCommand::Leases(place) => {
+            let leases = ledger::open_in(place)?.leases()?;
+            if leases.is_empty() {
+                report.note("there are no leases")?;
+            }
+            leases.iter().try_for_each(|lease| show_lease(lease, "lease", report))
+        }
+        LotCommand::EndLease(EndLease { lease, place }) => {
+            let lease = ledger::open_in(place)?.end_lease(*lease, system::now_s()?)?;
+            show_lease(&lease, "result", report)
+        }
     }
+}
+
+fn show_lease(lease: &Lease, event: &str, report: &mut Report) -> Result<(), Fault> {
+    let Lease { id, holder, lot, places, used, granted_at_s, expires_at_s, ended_at_s, .. } = lease;
+    let state = match ended_at_s {
+        Some(ended_at_s) => format!("ended {}", time_text(*ended_at_s)),
+        None => format!("until {}", time_text(*expires_at_s)),
+    };
+    report.result(
+        &format!("{id}  {lot}  {used} of {places}  {state}  held by {holder}"),
+        &json!({
+            "event": event,
+            "lease": id,
+            "holder": holder.to_string(),
+            "lot": lot.as_str(),
+            "places": places,
+            "used": used,
+            "granted_at_s": granted_at_s,
+            "expires_at_s": expires_at_s,
+            "ended_at_s": ended_at_s,
+        }),
+    )
 }
 
 fn create(arguments: &Create, report: &mut Report) -> Result<(), Fault> {
@@ -107,7 +155,7 @@ fn create(arguments: &Create, report: &mut Report) -> Result<(), Fault> {
 }
 
 fn show(lot: &LotRecord, event: &str, report: &mut Report) -> Result<(), Fault> {
-    let LotRecord { terms, used, enrolled, created_at_s, closed_at_s, .. } = lot;
+    let LotRecord { terms, used, leased, enrolled, created_at_s, closed_at_s, .. } = lot;
     let quota = terms.as_ref().map(|terms| terms.quota);
     let not_after_s = terms.as_ref().and_then(|terms| terms.not_after_s);
     let mut text = match terms {
@@ -116,6 +164,9 @@ fn show(lot: &LotRecord, event: &str, report: &mut Report) -> Result<(), Fault> 
         }
         None => format!("{}  {used}, without a quota", lot.lot),
     };
+    if *leased > 0 {
+        text.push_str(&format!("  {leased} leased"));
+    }
     text.push_str(&format!("  {enrolled} enrolled"));
     if let Some(not_after_s) = not_after_s {
         text.push_str(&format!("  until {}", time_text(not_after_s)));
@@ -123,7 +174,8 @@ fn show(lot: &LotRecord, event: &str, report: &mut Report) -> Result<(), Fault> 
     if let Some(closed_at_s) = closed_at_s {
         text.push_str(&format!("  closed {}", time_text(*closed_at_s)));
     }
-    let left: Value = quota.map_or(Value::Null, |quota| quota.saturating_sub(*used).into());
+    let left: Value = quota
+        .map_or(Value::Null, |quota| quota.saturating_sub(*used).saturating_sub(*leased).into());
     report.result(
         &text,
         &json!({
@@ -131,6 +183,7 @@ fn show(lot: &LotRecord, event: &str, report: &mut Report) -> Result<(), Fault> 
             "lot": lot.lot.as_str(),
             "quota": quota,
             "used": used,
+            "leased": leased,
             "left": left,
             "enrolled": enrolled,
             "profile": terms.as_ref().map(|terms| &terms.profile),

@@ -56,6 +56,7 @@ mod kit;
 mod label;
 mod ledger;
 mod line;
+mod line_ledger;
 mod lot;
 mod lot_report;
 mod matching;

@@ -34,6 +34,7 @@ use serde_json::json;
 use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::{Job, JobArguments, Reset};
+use crate::line_ledger;
 use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
 
@@ -142,6 +143,12 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
             let (mut serving, mut stopped_by) = (0_usize, None);
             let mut look_at = Instant::now();
             loop {
+                for news in shared.job.books.news() {
+                    match &mut screen {
+                        Some(screen) => screen.note(&line_ledger::said(&news).0),
+                        None => line_ledger::tell(&news, report)?,
+                    }
+                }
                 if !ending.is_wished() && Instant::now() >= look_at {
                     look_at = Instant::now() + LOOK_EACH;
                     let (slots, fault) = wanted.look();
@@ -238,10 +245,14 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     });
     drop(screen);
     let stopped_by = stopped_by?;
+    let closed = shared.job.books.close();
+    for news in shared.job.books.news() {
+        line_ledger::tell(&news, report)?;
+    }
     report.station(&tally)?;
     match stopped_by {
         None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => Ok(()),
+        None => closed,
         Some(exit_code) => Err(Fault::StationStopped { exit_code }),
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Two stations, and one PostgreSQL that loses its power and its network as well.
     #[arg(long)]
     postgres: bool,
+    /// With `--postgres`: each station has a file in which it goes on by itself.
+    #[arg(long, requires = "postgres")]
+    fallback: bool,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -50,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         life_ms_max: options.life_ms.max(1),
         within: Duration::from_secs(3600),
         postgres: options.postgres,
+        fallback: options.fallback,
     };
     let Survived {
         kills,
@@ -58,7 +62,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
         power_cuts,
         cables_out,
         database_crashes,
+        database_freezes,
         network_outages,
+        alone,
+        brought,
         stops,
         failed_runs,
         ledger_faults,
@@ -74,7 +81,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
                 "power_cuts": power_cuts,
                 "cables_out": cables_out,
                 "database_crashes": database_crashes,
+                "database_freezes": database_freezes,
                 "network_outages": network_outages,
+                "alone": alone,
+                "brought": brought,
                 "stops": stops,
                 "failed_runs": failed_runs,
                 "ledger_faults": ledger_faults,
@@ -84,8 +94,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     } else {
         let database = if options.postgres {
             format!(
-                ", the database crashed {database_crashes} times and was cut off {network_outages} \
-                 times, a station ended {stops} times without a ledger"
+                ", the database crashed {database_crashes} times, was stopped {database_freezes} \
+                 times and cut off {network_outages} times, a station ended {stops} times without a \
+                 ledger and went on alone {alone} times ({brought} certificates brought)"
             )
         } else {
             String::new()

@@ -7,6 +7,8 @@ mod backend;
 mod both;
 mod certificates;
 mod durability;
+mod forward;
+mod leases;
 mod lots;
 mod migration;
 mod opening;

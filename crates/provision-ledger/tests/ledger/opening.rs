@@ -102,10 +102,10 @@ fn a_ledger_of_a_later_version_is_left_alone() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("ledger.db");
     drop(SqliteLedger::create(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 6).unwrap();
     let error = SqliteLedger::open(&path).unwrap_err();
-    assert!(matches!(&error, OpenError::NewerSchema { found: 5, known: 4, .. }), "{error:?}");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    assert!(matches!(&error, OpenError::NewerSchema { found: 6, known: 5, .. }), "{error:?}");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
     SqliteLedger::open(&path).unwrap();
 }
 

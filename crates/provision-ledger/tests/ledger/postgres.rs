@@ -1,12 +1,14 @@
 //! What only a server can do: go away, be somebody else, be somebody else's.
 
 use core::time::Duration;
+use std::time::Instant;
 
 use ::postgres::{Client, NoTls};
 use provision_ledger::{
     AuditError, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError, SqlLedger,
     StorageFault, Tampering,
 };
+use provision_testkit::relay::{Network, Relay};
 use provision_testkit::servers::Postgres;
 
 use crate::backend::{Backend as _, Server, station_key};
@@ -52,6 +54,58 @@ fn a_server_that_goes_away_is_named_and_found_again() {
     ledger.audit(&Expected::default()).unwrap();
 }
 
+/// Nobody waits for a server that takes connections and says nothing, and those who come next hear
+/// it at once.
+#[test]
+fn a_server_that_says_nothing_is_named_within_ten_seconds() {
+    let server = Server::start();
+    let (mut ca, mut ledger) = (Ca::new(), server.open());
+    ledger.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    let chain = ca.certify("d2", &Key::new());
+    server.0.freeze().unwrap();
+    let mut named = |within_s: f64| {
+        let began = Instant::now();
+        let gone = ledger.record_issued(&chain, NOW_S).unwrap_err().to_string();
+        let took_s = began.elapsed().as_secs_f64();
+        assert!(gone.contains("the database cannot be reached (no answer within"), "{gone}");
+        assert!(took_s < within_s, "{took_s} s");
+        took_s
+    };
+    assert!(named(10.0) > 1.0, "the connection that is there is tried");
+    named(0.5);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(named(7.0) > 1.0, "after a while it is asked again");
+    let began = Instant::now();
+    let opening = connect(&server.address()).unwrap_err().to_string();
+    assert!(opening.contains("no answer within"), "{opening}");
+    assert!(began.elapsed() < Duration::from_secs(7));
+    server.0.thaw().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    ledger.record_issued(&chain, NOW_S).unwrap();
+    assert_eq!(ledger.entries().unwrap().len(), 2);
+    ledger.audit(&Expected::default()).unwrap();
+}
+
+/// As a firewall that drops what it should refuse, in the middle of TLS.
+#[test]
+fn a_way_to_the_server_that_falls_silent_is_named_within_ten_seconds() {
+    let server = Server::start();
+    let relay = Relay::to(server.0.address()).unwrap();
+    let mut ledger = connect(&server.0.tls_url_by(relay.address())).unwrap();
+    let mut ca = Ca::new();
+    ledger.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    relay.set(Network::Silent);
+    let (chain, began) = (ca.certify("d2", &Key::new()), Instant::now());
+    let gone = ledger.record_issued(&chain, NOW_S).unwrap_err().to_string();
+    assert!(gone.contains("cannot be reached (no answer within"), "{gone}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    relay.set(Network::Up);
+    std::thread::sleep(Duration::from_secs(2));
+    ledger.record_issued(&chain, NOW_S).unwrap();
+    ledger.audit(&Expected::default()).unwrap();
+    assert_eq!(ledger.entries().unwrap().len(), 2);
+}
+
 #[test]
 fn a_ledger_is_made_once_and_never_by_mistake() {
     let server = Postgres::start().unwrap();
@@ -61,9 +115,87 @@ fn a_ledger_is_made_once_and_never_by_mistake() {
     let again = SqlLedger::create_in(&url(&server.url()), &station_key()).unwrap_err();
     assert!(matches!(again, OpenError::AlreadyExists { .. }), "{again:?}");
     let mut raw = Client::connect(&server.url(), NoTls).unwrap();
-    raw.batch_execute("UPDATE ledger_version SET version = 5").unwrap();
+    raw.batch_execute("INSERT INTO ledger_version VALUES (6)").unwrap();
     let newer = connect(&server.url()).unwrap_err();
-    assert!(matches!(newer, OpenError::NewerSchema { found: 5, known: 4, .. }), "{newer:?}");
+    assert!(matches!(newer, OpenError::NewerSchema { found: 6, known: 5, .. }), "{newer:?}");
+    let newer = SqlLedger::upgrade_in(&url(&server.url())).unwrap_err();
+    assert!(matches!(newer, OpenError::NewerSchema { found: 6, known: 5, .. }), "{newer:?}");
+}
+
+/// What version 5 added is taken away again, word by word.
+const BACK_TO_VERSION_4: &str = "
+    DROP TRIGGER place_in_lot ON lot_member; DROP FUNCTION place_in_lot;
+    DROP VIEW leased; DROP TABLE lease_use, lease_end, lease, conflict, fallback, forwarded;
+    DROP FUNCTION lease_of_free_places; DROP FUNCTION use_of_lease;
+    DELETE FROM ledger_version WHERE version = 5;";
+
+fn to_version_4(raw: &mut Client) {
+    raw.batch_execute(BACK_TO_VERSION_4).unwrap();
+    // Of the tables of version 4, the one statement that version 5 replaced.
+    let made = include_str!("../../src/postgres.sql");
+    let from = made.find("CREATE FUNCTION place_in_lot").unwrap();
+    let to = made.find("CREATE FUNCTION one_after_the_other").unwrap();
+    raw.batch_execute(&made[from..to]).unwrap();
+}
+
+/// Names of tables, columns, triggers, functions and indices, with what makes them.
+fn schema(raw: &mut Client) -> Vec<String> {
+    let parts = "
+        SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable
+            FROM information_schema.columns WHERE table_schema = 'public'
+        UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT proname || prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT tgname || tgrelid::regclass || tgtype FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+        ORDER BY 1";
+    raw.query(parts, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn an_older_ledger_is_brought_to_this_version_by_its_owner_and_nobody_else() {
+    let server = Server::start();
+    let (mut ca, mut ledger) = (Ca::new(), server.open());
+    ledger.create_lot(&crate::lots::terms("W47", 3), NOW_S).unwrap();
+    let w47 = crate::lots::lot("W47");
+    let chains = ["d1", "d2"].map(|device| ca.certify(device, &Key::new()));
+    for chain in &chains {
+        ledger.record_issued_in(Some(&w47), chain, NOW_S).unwrap();
+    }
+    let (entries, head) = (ledger.entries().unwrap(), ledger.signed_head().unwrap());
+    drop(ledger);
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    let as_made = schema(&mut raw);
+    to_version_4(&mut raw);
+    let of_version_4 = schema(&mut raw);
+    assert_ne!(of_version_4, as_made);
+    raw.batch_execute(
+        "CREATE ROLE line LOGIN; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO line",
+    )
+    .unwrap();
+
+    let older = connect(&server.address()).unwrap_err();
+    assert!(matches!(older, OpenError::OlderSchema { found: 4, needed: 5, .. }), "{older:?}");
+    let line = url(&server.address().replace("postgres@", "line@"));
+    let refused = SqlLedger::upgrade_in(&line).unwrap_err();
+    assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
+    assert_eq!(schema(&mut raw), of_version_4, "all or nothing");
+
+    // Two owners at once: one of them does it, the other finds it done.
+    let owner = url(&server.address());
+    let other = owner.clone();
+    let at_once = std::thread::spawn(move || SqlLedger::upgrade_in(&other).unwrap());
+    let mut before = [SqlLedger::upgrade_in(&owner).unwrap(), at_once.join().unwrap()];
+    before.sort_unstable();
+    assert_eq!(before, [4, 5]);
+    assert_eq!(schema(&mut raw), as_made, "as one that was made new");
+    let mut ledger = server.open();
+    assert_eq!(ledger.entries().unwrap(), entries);
+    let expected = Expected { head, stations: Vec::new() };
+    ledger.audit(&expected).unwrap();
+    ledger.record_issued_in(Some(&w47), &ca.certify("d3", &Key::new()), NOW_S).unwrap();
+    ledger.record_issued_in(Some(&w47), &ca.certify("d4", &Key::new()), NOW_S).unwrap_err();
+    ledger.audit(&expected).unwrap();
 }
 
 /// The server is asked who it is, and asks back.
@@ -156,9 +288,21 @@ fn a_role_that_may_read_and_add_is_enough() {
     let as_role = |role: &str| connect(&server.address().replace("postgres@", &format!("{role}@")));
     let (mut ca, mut line) = (Ca::new(), as_role("line").unwrap());
     line.record_issued(&ca.certify("d1", &Key::new()), NOW_S).unwrap();
+    line.create_lot(&crate::lots::terms("W47", 10), NOW_S).unwrap();
+    let w47 = crate::lots::lot("W47");
+    let wanted = provision_ledger::LeaseTerms {
+        holder: provision_ledger::LeaseHolder([7; 16]),
+        lot: &w47,
+        profile: "device",
+        places: 2,
+        lasts_s: 60,
+    };
+    let lease = line.lease(&wanted, NOW_S).unwrap().unwrap();
+    line.end_lease(lease.id, NOW_S).unwrap();
     let mut auditor = as_role("auditor").unwrap();
     auditor.audit(&Expected::default()).unwrap();
-    let refused = auditor.record_issued(&ca.certify("d2", &Key::new()), NOW_S).unwrap_err();
+    let d2 = ca.certify("d2", &Key::new());
+    let refused = auditor.record_issued_in(Some(&w47), &d2, NOW_S).unwrap_err();
     assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
 }
 

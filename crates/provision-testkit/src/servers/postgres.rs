@@ -88,6 +88,50 @@ impl Postgres {
         self.end(Signal::SIGQUIT);
     }
 
+    /// Stops every process of the server where it is (SIGSTOP): it takes connections, and says
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// Its processes cannot be listed.
+    pub fn freeze(&self) -> io::Result<()> {
+        // First the one that starts others.
+        self.signal_all(Signal::SIGSTOP)
+    }
+
+    /// Lets it go on after [`freeze`](Self::freeze).
+    ///
+    /// # Errors
+    ///
+    /// Its processes cannot be listed.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal_all(Signal::SIGCONT)
+    }
+
+    fn signal_all(&self, signal: Signal) -> io::Result<()> {
+        let Some(started) = &self.started else { return Ok(()) };
+        let first = started.id();
+        let mut all = vec![first];
+        for process in fs::read_dir("/proc")? {
+            let name = process?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
+            // "4711 (postgres: writer) S 4700 …"; it may have ended meanwhile.
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+            if parent == Some(first.to_string().as_str()) {
+                all.push(id);
+            }
+        }
+        for id in all {
+            if let Ok(id) = i32::try_from(id) {
+                let _ = kill(Pid::from_raw(id), signal);
+            }
+        }
+        Ok(())
+    }
+
     /// Starts it again, where it was.
     ///
     /// # Errors
@@ -164,6 +208,8 @@ impl Postgres {
     }
 
     fn end(&mut self, signal: Signal) {
+        // One that was stopped hears nothing else.
+        let _ = self.thaw();
         if let Some(started) = self.started.take()
             && let Ok(id) = i32::try_from(started.id())
         {

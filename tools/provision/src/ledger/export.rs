@@ -17,6 +17,8 @@ use crate::fault::Fault;
 use crate::files;
 use crate::report::Report;
 
+pub(super) use tables::CSV_COLUMNS;
+
 const EXAMPLES: &str = "\
 Examples:
   provision ledger export --format csv --out all.csv

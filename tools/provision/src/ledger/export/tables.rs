@@ -4,7 +4,7 @@ use std::io::Write;
 
 use provision_issuer::inspect::time_text;
 use provision_issuer::{DocumentKind, Reason, to_pem};
-use provision_ledger::{Found, Holder};
+use provision_ledger::{Found, Holder, State};
 use serde_json::{Value, json};
 
 use super::{Refused, Sink, device};
@@ -33,6 +33,7 @@ impl Sink for Csv {
                 (profile.as_str(), String::new(), String::new(), String::new())
             }
         };
+        let proof = proof_of(found);
         let (revoked, reason) = match found.revoked {
             Some((since_s, reason)) => {
                 (time_text(since_s), Reason::of_code(reason).unwrap_or_default().name().to_owned())
@@ -55,6 +56,8 @@ impl Sink for Csv {
                 &revoked,
                 &reason,
                 &to_pem(DocumentKind::Certificate, &found.der),
+                &proof.map_or_else(String::new, |(at_s, _)| time_text(at_s)),
+                &proof.map_or_else(String::new, |(_, digest)| hex(digest)),
             ],
         )
     }
@@ -64,7 +67,18 @@ impl Sink for Csv {
     }
 }
 
-const CSV_COLUMNS: [&str; 13] = [
+/// When a device first proved what it stores, and the digest of the delivery it proved last.
+fn proof_of(found: &Found) -> Option<(u64, &[u8; 32])> {
+    match &found.holder {
+        Holder::Device { state: State::Enrolled { enrolled_at_s, delivery_sha256 }, .. } => {
+            Some((*enrolled_at_s, delivery_sha256))
+        }
+        _ => None,
+    }
+}
+
+/// New ones are added at the end: programs count them.
+pub(crate) const CSV_COLUMNS: [&str; 15] = [
     "name",
     "kind",
     "state",
@@ -78,6 +92,8 @@ const CSV_COLUMNS: [&str; 13] = [
     "revoked_at",
     "reason",
     "certificate",
+    "enrolled_at",
+    "delivery_sha256",
 ];
 
 /// Everything, an object a line.
@@ -103,6 +119,9 @@ impl Sink for Json {
                 object["public_key"] = hex(public_key.as_sec1()).into();
                 object["lot"] = lot.as_ref().map_or(Value::Null, |lot| lot.as_str().into());
                 object["generation"] = (*generation).into();
+                let proof = proof_of(found);
+                object["enrolled_at_s"] = proof.map(|(at_s, _)| at_s).into();
+                object["delivery_sha256"] = proof.map(|(_, digest)| hex(digest)).into();
             }
             Holder::Host { profile, .. } => object["kind"] = profile.as_str().into(),
         }

@@ -1,0 +1,420 @@
+//! A ledger on a server, and a file for when the server is away.
+//!
+//! ```text
+//!              the server cannot be reached, and a lease is open
+//!   at the server ─────────────────────────────────────────────► alone
+//!         ▲                                                        │
+//!         └──── it can be reached again: merge, lease anew ────────┘
+//! ```
+//!
+//! A certificate is noted in the file before the server is asked to record it, so that a station
+//! that dies at any moment knows of it without the server. It leaves the station once the server has
+//! it, or once a leased place is taken for it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use provision_csr::PublicKey;
+use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
+use provision_wire::DeviceSerial;
+
+use crate::certificates::{Certificates as _, RevocationRecord};
+use crate::fallback::{Fallback, FallbackError, Merged};
+use crate::leases::{Lease, LeaseTerms};
+use crate::ledger::{
+    Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
+};
+use crate::lot::Lot;
+use crate::lots::{LotCheckError, LotRefusal};
+use crate::open_error::OpenError;
+use crate::postgres::PostgresUrl;
+use crate::sql_ledger::{Issuance, SqlLedger};
+
+/// What a station records to: its server as long as it can, and a file of its own.
+#[derive(Debug)]
+pub struct StoreAndForward {
+    server: PostgresUrl,
+    station_key: PathBuf,
+    fallback: Fallback,
+    wish: LeaseWish,
+    ignore_clock: bool,
+    state: State,
+    /// The last places of the lot were needed: nothing is leased any more.
+    gave_up: bool,
+    news: Vec<News>,
+}
+
+/// What a station would like to keep for when its server is away.
+#[derive(Debug, Clone)]
+pub struct LeaseWish {
+    /// Of which lot.
+    pub lot: Lot,
+    /// By which profile it makes devices.
+    pub profile: String,
+    /// How many places at most.
+    pub places: u64,
+    /// For how long, in seconds.
+    pub lasts_s: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    AtServer(Box<SqlLedger>),
+    Alone {
+        /// When to look for it again, in seconds since 1970-01-01 UTC.
+        look_at_s: u64,
+    },
+}
+
+/// What the operator should hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The server is away; the station goes on by itself.
+    Alone {
+        /// What happened.
+        why: String,
+        /// How many devices may be made.
+        left: u64,
+        /// Until when, in seconds since 1970-01-01 UTC.
+        expires_at_s: u64,
+    },
+    /// The server is there, and has what was recorded meanwhile.
+    Merged(Merged),
+}
+
+impl StoreAndForward {
+    /// Opens the ledger at the server, merges what is in the file, and leases places. If the server
+    /// is away, and the file has a lease that is good for the lot, the station begins alone.
+    ///
+    /// # Errors
+    ///
+    /// [`FallbackError`].
+    pub fn open(
+        server: &PostgresUrl,
+        station_key: &Path,
+        file: &Path,
+        wish: LeaseWish,
+        ignore_clock: bool,
+        at_s: u64,
+    ) -> Result<Self, FallbackError> {
+        let place = server.to_string();
+        let mut fallback = Fallback::open_or_create(file, station_key, &place, at_s)?;
+        fallback.ledger.ignore_clock(ignore_clock);
+        let mut opened = Self {
+            server: server.clone(),
+            station_key: station_key.to_owned(),
+            fallback,
+            wish,
+            ignore_clock,
+            state: State::Alone { look_at_s: 0 },
+            gave_up: false,
+            news: Vec::new(),
+        };
+        match opened.connect(at_s) {
+            Ok(()) => Ok(opened),
+            Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
+                if is_away(&error) =>
+            {
+                let LeaseWish { lot, profile, .. } = &opened.wish;
+                match opened.fallback.check_lot(lot, profile, at_s) {
+                    Ok(()) => {
+                        opened.go_alone(&error, at_s)?;
+                        Ok(opened)
+                    }
+                    Err(LotCheckError::Lot(_)) => Err(error.into()),
+                    Err(LotCheckError::Storage(error)) => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the server is away.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        matches!(self.state, State::Alone { .. })
+    }
+
+    /// The key by which this station signs, at the server and in its file.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if it cannot be read or made.
+    pub fn station_key(&mut self) -> Result<PublicKey, StorageError> {
+        self.fallback.ledger.station_key()
+    }
+
+    /// What the operator should hear, once.
+    pub fn news(&mut self) -> Vec<News> {
+        core::mem::take(&mut self.news)
+    }
+
+    /// The lease that the station has.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn lease(&mut self) -> Result<Option<Lease>, StorageError> {
+        self.fallback.lease()
+    }
+
+    /// Looks whether a server that was away is there again, now and then, and merges. To be called
+    /// before a device is begun.
+    ///
+    /// # Errors
+    ///
+    /// [`FallbackError`], but not for a server that is still away.
+    pub fn look_for_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
+        match self.state {
+            State::Alone { look_at_s } if at_s >= look_at_s => {}
+            _ => return Ok(()),
+        }
+        let began = Instant::now();
+        match self.connect(at_s) {
+            Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
+                if is_away(&error) =>
+            {
+                // One that does not even refuse holds the line up, each time.
+                let after_s = LOOK_AFTER_S + began.elapsed().as_secs().saturating_mul(12);
+                self.state = State::Alone { look_at_s: at_s.saturating_add(after_s) };
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Gives back what is left of the lease, if the server is there: a station that ends needs none.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`]; a server that is away is none.
+    pub fn end(&mut self, at_s: u64) -> Result<(), StorageError> {
+        let State::AtServer(server) = &mut self.state else { return Ok(()) };
+        match self.fallback.merge(server, at_s) {
+            Ok(merged) => self.tell_of(merged),
+            Err(error) if is_away(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// As [`Ledger::standing`](crate::Ledger::standing).
+    ///
+    /// # Errors
+    ///
+    /// [`LotCheckError`]: alone, a certificate that the server may not have needs a leased place.
+    pub fn standing(
+        &mut self,
+        device: &DeviceSerial,
+        public_key: &PublicKey,
+        at_s: u64,
+    ) -> Result<Standing, LotCheckError> {
+        if let State::AtServer(server) = &mut self.state {
+            match server.standing(device, public_key) {
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                standing => {
+                    let standing = standing?;
+                    // It will be proven, perhaps when the server is away.
+                    if let Standing::Live(LiveCertificate { chain, .. }) = &standing {
+                        self.fallback.keep_known(chain, at_s)?;
+                    }
+                    return Ok(standing);
+                }
+            }
+        }
+        let LeaseWish { lot, profile, .. } = &self.wish;
+        self.fallback.standing(device, public_key, lot, profile, at_s)
+    }
+
+    /// As [`Ledger::live`](crate::Ledger::live).
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn live(
+        &mut self,
+        device: &DeviceSerial,
+        at_s: u64,
+    ) -> Result<Option<LiveCertificate>, StorageError> {
+        if let State::AtServer(server) = &mut self.state {
+            match server.live(device) {
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                live => {
+                    let live = live?;
+                    if let Some(LiveCertificate { chain, .. }) = &live {
+                        self.fallback.keep_known(chain, at_s)?;
+                    }
+                    return Ok(live);
+                }
+            }
+        }
+        self.fallback.ledger.live(device)
+    }
+
+    /// As [`Certificates::revocation_of`](crate::Certificates::revocation_of); alone, as far as is
+    /// known here.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn revocation_of(
+        &mut self,
+        device: &DeviceSerial,
+        at_s: u64,
+    ) -> Result<Option<RevocationRecord>, StorageError> {
+        if let State::AtServer(server) = &mut self.state {
+            match server.revocation_of(device) {
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                found => return found,
+            }
+        }
+        self.fallback.ledger.revocation_of(device)
+    }
+
+    /// As [`SqlLedger::check_lot`]; alone, whether a leased place is left.
+    ///
+    /// # Errors
+    ///
+    /// [`LotCheckError`].
+    pub fn check_lot(&mut self, at_s: u64) -> Result<(), LotCheckError> {
+        let LeaseWish { lot, profile, .. } = self.wish.clone();
+        if let State::AtServer(server) = &mut self.state {
+            let mut checked = server.check_lot(Some(&lot), &profile, at_s);
+            if matches!(checked, Err(LotCheckError::Lot(LotRefusal::Leased { .. })))
+                && let Some(done) = self.give_back_lease(at_s)?
+            {
+                checked = done.check_lot(Some(&lot), &profile, at_s);
+            }
+            match checked {
+                Err(LotCheckError::Storage(error)) if is_away(&error) => {
+                    self.go_alone(&error, at_s)?;
+                }
+                checked => return checked,
+            }
+        }
+        self.fallback.check_lot(&lot, &profile, at_s)
+    }
+
+    /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device
+    /// that is known keeps its key whatever the operator says.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordIssuedError`].
+    pub fn record(
+        &mut self,
+        chain: &Chain,
+        replace: bool,
+        at_s: u64,
+    ) -> Result<(), RecordIssuedError> {
+        let LeaseWish { lot, profile, .. } = self.wish.clone();
+        let issuance = Issuance { chain, lot: Some(&lot), replace };
+        if !self.is_alone() {
+            self.fallback.keep(Some(&lot), chain, at_s)?;
+        }
+        if let State::AtServer(server) = &mut self.state {
+            let mut recorded = server.record(&issuance, at_s);
+            if matches!(recorded, Err(RecordIssuedError::Lot(LotRefusal::Leased { .. })))
+                && let Some(server) = self.give_back_lease(at_s)?
+            {
+                recorded = server.record(&issuance, at_s);
+            }
+            match recorded {
+                Err(RecordIssuedError::Storage(error)) if is_away(&error) => {
+                    self.go_alone(&error, at_s)?;
+                }
+                recorded => return recorded,
+            }
+        }
+        self.fallback.record(&lot, &profile, chain, at_s)
+    }
+
+    /// As [`Ledger::record_enrolled`](crate::Ledger::record_enrolled).
+    ///
+    /// # Errors
+    ///
+    /// [`RecordEnrolledError`].
+    pub fn record_enrolled(
+        &mut self,
+        enrolled: &Enrolled,
+        at_s: u64,
+    ) -> Result<(), RecordEnrolledError> {
+        if let State::AtServer(server) = &mut self.state {
+            match server.record_enrolled(enrolled, at_s) {
+                Err(RecordEnrolledError::Storage(error)) if is_away(&error) => {
+                    self.go_alone(&error, at_s)?;
+                }
+                recorded => {
+                    recorded?;
+                    return Ok(self.fallback.keep_proof(enrolled, at_s)?);
+                }
+            }
+        }
+        self.fallback.record_enrolled(enrolled, at_s).map(|_| ())
+    }
+
+    fn connect(&mut self, at_s: u64) -> Result<(), FallbackError> {
+        let mut server = SqlLedger::connect(&self.server, &self.station_key)?;
+        server.ignore_clock(self.ignore_clock);
+        let merged = self.fallback.merge(&mut server, at_s)?;
+        self.tell_of(merged);
+        let LeaseWish { lot, profile, places, lasts_s } = &self.wish;
+        let terms = LeaseTerms {
+            holder: self.fallback.holder(),
+            lot,
+            profile,
+            places: *places,
+            lasts_s: *lasts_s,
+        };
+        if !self.gave_up {
+            match self.fallback.lease_from(&mut server, &terms, at_s) {
+                // The lot says so again, by name, when a device is made in it.
+                Ok(_) | Err(LotCheckError::Lot(_)) => {}
+                Err(LotCheckError::Storage(error)) => return Err(error.into()),
+            }
+        }
+        self.state = State::AtServer(Box::new(server));
+        Ok(())
+    }
+
+    /// From now on by itself.
+    fn go_alone(&mut self, error: &StorageError, at_s: u64) -> Result<(), StorageError> {
+        self.state = State::Alone { look_at_s: at_s.saturating_add(LOOK_AFTER_S) };
+        let lease = self.fallback.lease()?;
+        self.news.push(News::Alone {
+            why: error.to_string(),
+            left: lease.as_ref().map_or(0, Lease::left),
+            expires_at_s: lease.map_or(at_s, |lease| lease.expires_at_s),
+        });
+        Ok(())
+    }
+
+    /// The last places of a lot are for those who make devices now. None if there is nothing to give
+    /// back.
+    fn give_back_lease(&mut self, at_s: u64) -> Result<Option<&mut SqlLedger>, StorageError> {
+        let State::AtServer(server) = &mut self.state else { return Ok(None) };
+        if self.fallback.lease()?.is_none() {
+            return Ok(None);
+        }
+        let merged = self.fallback.merge(server, at_s)?;
+        self.gave_up = true;
+        self.tell_of(merged);
+        match &mut self.state {
+            State::AtServer(server) => Ok(Some(server)),
+            State::Alone { .. } => Ok(None),
+        }
+    }
+
+    fn tell_of(&mut self, merged: Merged) {
+        if !merged.is_nothing() {
+            self.news.push(News::Merged(merged));
+        }
+    }
+}
+
+fn is_away(error: &StorageError) -> bool {
+    matches!(error.fault, StorageFault::Unreachable { .. })
+}
+
+/// How long after a server went away it is looked for, at least.
+const LOOK_AFTER_S: u64 = 5;

@@ -1,0 +1,551 @@
+//! A station whose server goes away: it goes on within its lease, and nothing is lost, doubled or
+//! left out when the server is there again.
+
+use core::time::Duration;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use provision_ledger::{
+    Certificates as _, ConflictCause, Expected, Fallback, FallbackError, LeaseWish, Ledger as _,
+    LotCheckError, LotRefusal, Merged, News, OpenError, RecordIssuedError, SqlLedger, State,
+    StorageFault, StoreAndForward,
+};
+use provision_station::evidence::Standing;
+use tempfile::TempDir;
+
+use crate::backend::{Backend as _, Server, open_at, station_key};
+use crate::lots::{lot, terms};
+use crate::support::{Ca, Key, NOW_S, enrolled, serial};
+
+const HOUR_S: u64 = 3600;
+
+/// A server with a lot, and the files of stations.
+struct Factory {
+    server: Server,
+    ca: Ca,
+    dir: TempDir,
+}
+
+impl Factory {
+    fn with_quota(quota: u64) -> Self {
+        let (server, dir) = (Server::start(), tempfile::tempdir().unwrap());
+        server.open().create_lot(&terms("W47", quota), NOW_S).unwrap();
+        Self { server, ca: Ca::new(), dir }
+    }
+
+    fn file(&self, station: &str) -> PathBuf {
+        self.dir.path().join(format!("{station}.db"))
+    }
+
+    fn try_station(
+        &self,
+        name: &str,
+        places: u64,
+        at_s: u64,
+    ) -> Result<StoreAndForward, FallbackError> {
+        let wish =
+            LeaseWish { lot: lot("W47"), profile: "device".into(), places, lasts_s: 72 * HOUR_S };
+        let server = self.server.address().parse().unwrap();
+        let key = self.dir.path().join(format!("{name}.key"));
+        StoreAndForward::open(&server, &key, &self.file(name), wish, false, at_s)
+    }
+
+    fn station(&self, name: &str, places: u64, at_s: u64) -> StoreAndForward {
+        self.try_station(name, places, at_s).unwrap()
+    }
+
+    fn fallback(&self, name: &str) -> Fallback {
+        let key = self.dir.path().join(format!("{name}.key"));
+        Fallback::open(&self.file(name), &key).unwrap()
+    }
+
+    /// A device from the first question to the last.
+    fn make(
+        &mut self,
+        station: &mut StoreAndForward,
+        device: &str,
+        key: &Key,
+        at_s: u64,
+    ) -> Result<(), RecordIssuedError> {
+        let standing = station.standing(&serial(device), &key.public(), at_s)?;
+        assert_eq!(standing, Standing::Unknown);
+        station.check_lot(at_s)?;
+        let chain = self.ca.certify(device, key);
+        station.record(&chain, false, at_s)?;
+        station.record_enrolled(&enrolled(&chain, key, [1; 32]), at_s).unwrap();
+        Ok(())
+    }
+
+    fn used_and_leased(&self) -> (u64, u64) {
+        let record = self.server.open().lot(&lot("W47")).unwrap();
+        (record.used, record.leased)
+    }
+
+    /// Devices on record at the server, all of them enrolled.
+    fn enrolled(&self) -> Vec<String> {
+        let entries = self.server.open().entries().unwrap();
+        for entry in &entries {
+            assert!(matches!(entry.state, State::Enrolled { .. }), "{entry:?}");
+        }
+        entries.iter().map(|entry| entry.device.to_string()).collect()
+    }
+
+    fn assert_sound(&self, stations: &[&str]) {
+        self.server.open().audit(&Expected::default()).unwrap();
+        for station in stations {
+            self.fallback(station).ledger().audit(&Expected::default()).unwrap();
+        }
+    }
+}
+
+fn refusal<T: core::fmt::Debug>(result: Result<T, RecordIssuedError>) -> LotRefusal {
+    match result {
+        Err(RecordIssuedError::Lot(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn merged(station: &mut StoreAndForward) -> Merged {
+    let news = station.news();
+    let merged = news.iter().find_map(|news| match news {
+        News::Merged(merged) => Some(merged.clone()),
+        News::Alone { .. } => None,
+    });
+    merged.unwrap_or_else(|| panic!("{news:?}"))
+}
+
+#[test]
+fn a_station_goes_on_within_its_lease_and_merges() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+    assert_eq!(factory.used_and_leased(), (1, 4), "at the server no leased place is taken");
+    // One that is certified when the server goes, and proven when it is gone.
+    let (key, halfway) = (Key::new(), "d2");
+    let chain = factory.ca.certify(halfway, &key);
+    station.record(&chain, false, NOW_S).unwrap();
+
+    factory.server.0.crash();
+    station.record_enrolled(&enrolled(&chain, &key, [2; 32]), NOW_S + 1).unwrap();
+    assert!(station.is_alone());
+    match station.news().as_slice() {
+        [News::Alone { why, left: 4, expires_at_s }] => {
+            assert!(why.contains("the database cannot be reached"), "{why}");
+            assert_eq!(*expires_at_s, NOW_S + 72 * HOUR_S);
+        }
+        news => panic!("{news:?}"),
+    }
+    for device in ["d3", "d4", "d5", "d6"] {
+        factory.make(&mut station, device, &Key::new(), NOW_S + 2).unwrap();
+    }
+    let used_up = refusal(factory.make(&mut station, "d7", &Key::new(), NOW_S + 2));
+    assert_eq!(used_up, LotRefusal::LeaseUsedUp { lot: lot("W47"), places: 4 });
+    let said = "the server is away, and all 4 places of lot W47 that this station leased are taken";
+    assert_eq!(used_up.to_string(), said);
+    // The same devices again are known, and take no more places.
+    let live = station.live(&serial("d3"), NOW_S + 2).unwrap().unwrap();
+    let again = station.standing(&serial("d3"), live.chain.public_key(), NOW_S + 2).unwrap();
+    assert!(matches!(again, Standing::Live(_)), "{again:?}");
+    // A clone among its own is found by itself.
+    let clone = factory.ca.certify("clone", &key);
+    assert!(matches!(
+        station.record(&clone, false, NOW_S + 2),
+        Err(RecordIssuedError::KeyElsewhere { other, .. }) if other.as_str() == "d2"
+    ));
+
+    factory.server.0.go_on().unwrap();
+    station.look_for_server(NOW_S + 3).unwrap();
+    assert!(station.is_alone(), "not so soon");
+    station.look_for_server(NOW_S + 60).unwrap();
+    let done = merged(&mut station);
+    assert_eq!((done.certificates, done.proofs), (4, 5));
+    assert_eq!((done.conflicts, done.returned), (vec![], 0));
+    assert_eq!(factory.enrolled(), ["d1", "d2", "d3", "d4", "d5", "d6"]);
+    assert_eq!(factory.used_and_leased(), (6, 4), "and leased anew");
+    factory.make(&mut station, "d7", &Key::new(), NOW_S + 61).unwrap();
+    station.end(NOW_S + 62).unwrap();
+    assert_eq!(factory.used_and_leased(), (7, 0));
+    drop(station);
+
+    let mut server = factory.server.open();
+    let before = server.signed_head().unwrap();
+    let again = factory.fallback("a").merge(&mut server, NOW_S + 70).unwrap();
+    assert_eq!(again, Merged::default(), "again changes nothing");
+    assert_eq!(server.signed_head().unwrap(), before);
+    factory.assert_sound(&["a"]);
+}
+
+#[test]
+fn a_station_begins_alone_if_it_has_a_lease_and_not_otherwise() {
+    let mut factory = Factory::with_quota(100);
+    // As one that was killed: it gave nothing back.
+    drop(factory.station("a", 4, NOW_S));
+    factory.server.0.crash();
+    let mut station = factory.station("a", 4, NOW_S + 5);
+    assert!(station.is_alone());
+    factory.make(&mut station, "d1", &Key::new(), NOW_S + 6).unwrap();
+    drop(station);
+    let later_s = NOW_S + 73 * HOUR_S;
+    let unreachable = |result: Result<StoreAndForward, FallbackError>| match result {
+        Err(FallbackError::Storage(error)) => {
+            assert!(matches!(error.fault, StorageFault::Unreachable { .. }), "{error}");
+        }
+        other => panic!("{other:?}"),
+    };
+    unreachable(factory.try_station("a", 4, later_s));
+    unreachable(factory.try_station("b", 4, NOW_S + 6));
+    // One that was begun in time finds it out by itself.
+    let mut station = factory.station("a", 4, NOW_S + 7);
+    let expired = refusal(factory.make(&mut station, "d2", &Key::new(), later_s));
+    assert!(matches!(expired, LotRefusal::LeaseExpired { .. }), "{expired:?}");
+    factory.server.0.go_on().unwrap();
+    drop(station);
+    let mut station = factory.station("a", 4, later_s);
+    assert_eq!(merged(&mut station).certificates, 1);
+    assert_eq!(factory.enrolled(), ["d1"]);
+
+    // A ledger in its own right is none to go on in.
+    let own = factory.dir.path().join("own.db");
+    let mut ledger = SqlLedger::create(&own).unwrap();
+    ledger.record_issued(&factory.ca.certify("d9", &Key::new()), NOW_S).unwrap();
+    let key = factory.dir.path().join("own.key");
+    for refused in [
+        Fallback::open(&own, &key).unwrap_err(),
+        Fallback::open_or_create(&own, &key, "there", NOW_S).unwrap_err(),
+    ] {
+        assert!(matches!(refused, FallbackError::NotAFallback { .. }), "{refused:?}");
+    }
+    assert!(matches!(
+        Fallback::open(&factory.dir.path().join("none.db"), &key),
+        Err(FallbackError::Open(OpenError::NotFound { .. }))
+    ));
+}
+
+#[test]
+fn two_stations_with_leases_never_exceed_the_quota() {
+    let mut factory = Factory::with_quota(16);
+    let mut stations = [factory.station("a", 4, NOW_S), factory.station("b", 5, NOW_S)];
+    factory.make(&mut stations[0], "a0", &Key::new(), NOW_S).unwrap();
+    factory.server.0.crash();
+    let mut made = 1;
+    for (at, station) in stations.iter_mut().enumerate() {
+        for n in 1.. {
+            match factory.make(station, &format!("{at}-{n}"), &Key::new(), NOW_S + 1) {
+                Ok(()) => made += 1,
+                Err(RecordIssuedError::Lot(LotRefusal::LeaseUsedUp { .. })) => break,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    assert_eq!(made, 1 + 4 + 5);
+    factory.server.0.go_on().unwrap();
+    // Others take all that is free before these two are back.
+    let mut server = factory.server.open();
+    for n in 0.. {
+        let chain = factory.ca.certify(&format!("other-{n}"), &Key::new());
+        match server.record_issued_in(Some(&lot("W47")), &chain, NOW_S + 2) {
+            Ok(()) => made += 1,
+            Err(RecordIssuedError::Lot(LotRefusal::Leased { leased: 9, .. })) => break,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(made, 16);
+    server.close_lot(&lot("W47"), NOW_S + 3).unwrap();
+    for (station, brought) in stations.iter_mut().zip([4, 5]) {
+        station.look_for_server(NOW_S + 60).unwrap();
+        let done = merged(station);
+        // Whatever became of the lot meanwhile: these were made, within their lease.
+        assert_eq!((done.certificates, done.conflicts), (brought, vec![]));
+    }
+    assert_eq!(factory.used_and_leased(), (16, 0));
+    factory.assert_sound(&["a", "b"]);
+}
+
+#[test]
+fn the_last_places_are_for_those_who_make_devices() {
+    let mut factory = Factory::with_quota(8);
+    let (mut a, b) = (factory.station("a", 4, NOW_S), factory.station("b", 2, NOW_S));
+    assert_eq!(factory.used_and_leased(), (0, 6));
+    for n in 0..6 {
+        factory.make(&mut a, &format!("d{n}"), &Key::new(), NOW_S).unwrap();
+    }
+    assert_eq!(factory.used_and_leased(), (6, 2), "a gave back what it had, b did not");
+    let leased = refusal(factory.make(&mut a, "d6", &Key::new(), NOW_S));
+    assert_eq!(leased, LotRefusal::Leased { lot: lot("W47"), leased: 2 });
+    drop(b);
+    // One that never comes back.
+    let mut server = factory.server.open();
+    let lease = server.leases().unwrap().into_iter().find(|lease| lease.ended_at_s.is_none());
+    server.end_lease(lease.unwrap().id, NOW_S).unwrap();
+    for n in 6..8 {
+        factory.make(&mut a, &format!("d{n}"), &Key::new(), NOW_S).unwrap();
+    }
+    let full = refusal(factory.make(&mut a, "d8", &Key::new(), NOW_S));
+    assert_eq!(full, LotRefusal::Full { lot: lot("W47"), quota: 8 });
+    assert!(a.lease().unwrap().is_none());
+    factory.assert_sound(&["a", "b"]);
+}
+
+/// Somebody copied a file, and two stations use the same places.
+#[test]
+fn a_copied_file_does_not_exceed_the_quota() {
+    let mut factory = Factory::with_quota(6);
+    drop(factory.station("a", 3, NOW_S));
+    fs::copy(factory.file("a"), factory.file("b")).unwrap();
+    let key = |name: &str| factory.file(name).with_extension("key");
+    fs::copy(key("a"), key("b")).unwrap();
+    factory.server.0.crash();
+    for name in ["a", "b"] {
+        let mut station = factory.station(name, 3, NOW_S + 1);
+        for n in 0..3 {
+            factory.make(&mut station, &format!("{name}{n}"), &Key::new(), NOW_S + 1).unwrap();
+        }
+    }
+    factory.server.0.go_on().unwrap();
+    let mut server = factory.server.open();
+    for n in 0..3 {
+        let chain = factory.ca.certify(&format!("other-{n}"), &Key::new());
+        server.record_issued_in(Some(&lot("W47")), &chain, NOW_S + 2).unwrap();
+    }
+    let first = factory.fallback("a").merge(&mut server, NOW_S + 3).unwrap();
+    assert_eq!((first.certificates, first.conflicts), (3, vec![]));
+    let second = factory.fallback("b").merge(&mut server, NOW_S + 4).unwrap();
+    assert_eq!(second.certificates, 0);
+    let causes: Vec<_> = second.conflicts.iter().map(|one| one.cause).collect();
+    assert_eq!(causes, [ConflictCause::Lot; 3]);
+    let said = second.conflicts[0].to_string();
+    assert_eq!(said, "device b0 has no place: the lease was ended, and its lot takes no more");
+    assert_eq!(factory.used_and_leased(), (6, 0));
+    factory.assert_sound(&["a", "b"]);
+}
+
+/// What nobody can see without the server is seen when it is there again, and named.
+#[test]
+fn what_was_given_elsewhere_meanwhile_is_a_conflict() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 10, NOW_S);
+    let (cloned, honest) = (Key::new(), Key::new());
+    let revoked = factory.ca.certify("revoked", &honest);
+    station.record(&revoked, false, NOW_S).unwrap();
+    factory.server.0.crash();
+    factory.make(&mut station, "clone-a", &cloned, NOW_S + 1).unwrap();
+    factory.make(&mut station, "twice", &Key::new(), NOW_S + 1).unwrap();
+    factory.make(&mut station, "good", &Key::new(), NOW_S + 1).unwrap();
+    station.record_enrolled(&enrolled(&revoked, &honest, [3; 32]), NOW_S + 1).unwrap();
+    factory.server.0.go_on().unwrap();
+    let mut server = factory.server.open();
+    for (device, key) in [("clone-b", &cloned), ("twice", &Key::new())] {
+        let chain = factory.ca.certify(device, key);
+        server.record_issued_in(Some(&lot("W47")), &chain, NOW_S + 2).unwrap();
+    }
+    server.revoke(&provision_ledger::Which::OfDevice(serial("revoked")), 1, NOW_S + 2).unwrap();
+
+    station.look_for_server(NOW_S + 60).unwrap();
+    let done = merged(&mut station);
+    assert_eq!((done.certificates, done.proofs, done.returned), (1, 1, 9));
+    let found: Vec<_> = done
+        .conflicts
+        .iter()
+        .map(|one| (one.device.as_str(), one.cause, one.other.as_str()))
+        .collect();
+    let expected = [
+        ("clone-a", ConflictCause::KeyElsewhere, "clone-b"),
+        ("twice", ConflictCause::DeviceHasCertificate, "twice"),
+        ("revoked", ConflictCause::Revoked, "revoked"),
+    ];
+    assert_eq!(found, expected);
+    let said = done.conflicts[0].to_string();
+    assert_eq!(said, "device clone-a has the key of device clone-b: stop the line");
+    assert_eq!(server.conflicts().unwrap(), done.conflicts, "on record");
+    // One certificate in force for each device: those in conflict are on the next CRL.
+    for conflict in &done.conflicts {
+        let which = provision_ledger::Which::This(conflict.leaf.clone());
+        let revoked = server.revocable(&which).unwrap().remove(0).revoked;
+        assert!(revoked.is_some(), "{conflict}");
+    }
+    assert!(server.revocation_of(&serial("twice")).unwrap().is_none());
+    assert!(server.revocation_of(&serial("clone-b")).unwrap().is_none());
+    // Nor does the station deliver them again when it is alone.
+    factory.server.0.crash();
+    assert!(station.revocation_of(&serial("clone-a"), NOW_S + 61).unwrap().is_some());
+    factory.server.0.go_on().unwrap();
+    drop(station);
+    let again = factory.fallback("a").merge(&mut factory.server.open(), NOW_S + 70).unwrap();
+    assert!(again.is_nothing(), "told once: {again:?}");
+    assert_eq!(factory.server.open().conflicts().unwrap().len(), 3);
+    factory.assert_sound(&["a"]);
+}
+
+/// A certificate leaves the station once the server has it, or a place is taken for it.
+#[test]
+fn a_certificate_that_the_server_may_not_have_is_not_delivered_without_a_place() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 1, NOW_S);
+    let later_s = NOW_S + 73 * HOUR_S;
+    let key = Key::new();
+    let chain = factory.ca.certify("d1", &key);
+    factory.server.0.crash();
+    // Noted here, then the server is asked and is away, and the lease has expired.
+    let refused = refusal(station.record(&chain, false, later_s));
+    assert!(matches!(refused, LotRefusal::LeaseExpired { .. }), "{refused:?}");
+    match station.standing(&serial("d1"), &key.public(), later_s) {
+        Err(LotCheckError::Lot(LotRefusal::LeaseExpired { .. })) => {}
+        other => panic!("{other:?}"),
+    }
+    drop(station);
+    factory.server.0.go_on().unwrap();
+    let mut station = factory.station("a", 1, later_s + 1);
+    let known = station.standing(&serial("d1"), &key.public(), later_s + 1).unwrap();
+    assert!(matches!(known, Standing::Live(_)), "it gets the one that was made for it: {known:?}");
+    assert_eq!(factory.used_and_leased(), (1, 1));
+
+    // With a place it leaves, and is known again without the server.
+    factory.server.0.crash();
+    let other = Key::new();
+    station.record(&factory.ca.certify("d2", &other), false, later_s + 2).unwrap();
+    let known = station.standing(&serial("d2"), &other.public(), later_s + 2).unwrap();
+    assert!(matches!(known, Standing::Live(_)), "{known:?}");
+}
+
+/// The moments at which a station may die, one after the other: what the file was then is put back.
+#[test]
+fn a_station_may_die_between_the_server_and_its_file() {
+    let mut factory = Factory::with_quota(100);
+    let copy = factory.file("copy");
+    // Leased at the server, not noted in the file.
+    drop(factory.station("a", 4, NOW_S));
+    let mut fallback = factory.fallback("a");
+    fallback.merge(&mut factory.server.open(), NOW_S).unwrap();
+    drop(fallback);
+    fs::copy(factory.file("a"), &copy).unwrap();
+    drop(factory.station("a", 4, NOW_S));
+    assert_eq!(factory.used_and_leased(), (0, 4));
+    fs::copy(&copy, factory.file("a")).unwrap();
+    factory.server.0.crash();
+    assert!(factory.try_station("a", 4, NOW_S).is_err(), "what is not noted is not used");
+    factory.server.0.go_on().unwrap();
+    let mut station = factory.station("a", 4, NOW_S + 1);
+    assert_eq!(factory.used_and_leased(), (0, 4), "the other one ended");
+
+    // Merged at the server, not noted in the file.
+    factory.server.0.crash();
+    for device in ["d1", "d2"] {
+        factory.make(&mut station, device, &Key::new(), NOW_S + 2).unwrap();
+    }
+    drop(station);
+    factory.server.0.go_on().unwrap();
+    fs::copy(factory.file("a"), &copy).unwrap();
+    let first = factory.fallback("a").merge(&mut factory.server.open(), NOW_S + 3).unwrap();
+    assert_eq!((first.certificates, first.proofs, first.returned), (2, 2, 2));
+    fs::copy(&copy, factory.file("a")).unwrap();
+    let second = factory.fallback("a").merge(&mut factory.server.open(), NOW_S + 4).unwrap();
+    assert_eq!(second, Merged::default());
+    assert_eq!(factory.enrolled(), ["d1", "d2"]);
+    assert_eq!(factory.used_and_leased(), (2, 0));
+    factory.assert_sound(&["a"]);
+}
+
+/// A process that merges is killed again and again; then one is let be.
+#[test]
+fn a_merge_may_be_killed_at_any_moment() {
+    const DEVICES: usize = 40;
+    let mut factory = Factory::with_quota(1000);
+    let mut made = Vec::new();
+    let mut kills = 0;
+    for round in 0..6_u64 {
+        let at_s = NOW_S + 1000 * round;
+        let mut station = factory.station("a", DEVICES as u64, at_s);
+        factory.server.0.crash();
+        for n in 0..DEVICES {
+            let device = format!("d{round}-{n}");
+            factory.make(&mut station, &device, &Key::new(), at_s).unwrap();
+            made.push(device);
+        }
+        drop(station);
+        factory.server.0.go_on().unwrap();
+        // Long enough for it to come anywhere: it takes some tenths of a second.
+        for n in 0..4_u64 {
+            let mut merger = merger(&factory, at_s + 10);
+            sleep(Duration::from_millis(15 + 37 * n + 11 * round));
+            kills += u32::from(merger.try_wait().unwrap().is_none());
+            merger.kill().unwrap();
+            merger.wait().unwrap();
+        }
+        assert!(merger(&factory, at_s + 20).wait().unwrap().success());
+        assert_eq!(factory.enrolled(), made);
+        assert_eq!(factory.used_and_leased(), (made.len() as u64, 0));
+    }
+    assert!(kills >= 6, "{kills}");
+    assert_eq!(factory.server.open().conflicts().unwrap(), []);
+    factory.assert_sound(&["a"]);
+}
+
+/// `cargo nextest run -p provision-ledger --run-ignored only what_a_file_costs --no-capture`
+#[test]
+#[ignore = "a measurement"]
+fn what_a_file_costs() {
+    const DEVICES: u32 = 300;
+    let mut factory = Factory::with_quota(10_000);
+    let chains: Vec<_> = (0..3 * DEVICES)
+        .map(|n| {
+            let key = Key::new();
+            (factory.ca.certify(&format!("d{n}"), &key), key)
+        })
+        .collect();
+    let mut chains = chains.chunks(DEVICES as usize);
+    let began = Instant::now();
+    let mut server = factory.server.open();
+    for (chain, key) in chains.next().unwrap() {
+        server.record_issued_in(Some(&lot("W47")), chain, NOW_S).unwrap();
+        server.record_enrolled(&enrolled(chain, key, [1; 32]), NOW_S).unwrap();
+    }
+    println!("at the server alone: {:?} a device", began.elapsed() / DEVICES);
+    let mut station = factory.station("a", 1000, NOW_S);
+    let mut with_file = |station: &mut StoreAndForward, what: &str| {
+        let began = Instant::now();
+        for (chain, key) in chains.next().unwrap() {
+            station.record(chain, false, NOW_S).unwrap();
+            station.record_enrolled(&enrolled(chain, key, [1; 32]), NOW_S).unwrap();
+        }
+        println!("{what}: {:?} a device", began.elapsed() / DEVICES);
+    };
+    with_file(&mut station, "with a file");
+    factory.server.0.crash();
+    with_file(&mut station, "alone");
+    factory.server.0.go_on().unwrap();
+    let began = Instant::now();
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(merged(&mut station).certificates, u64::from(DEVICES));
+    println!("merged: {:?} a device", began.elapsed() / DEVICES);
+}
+
+fn merger(factory: &Factory, at_s: u64) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "forward::merges", "--nocapture"])
+        .env(FILE, factory.file("a"))
+        .env(SERVER, factory.server.address())
+        .env(AT_S, at_s.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "not a test: a child process of the one above"]
+fn merges() {
+    let of = |name: &str| env::var(name).unwrap();
+    let path = of(FILE);
+    let key = Path::new(&path).with_extension("key");
+    let mut fallback = Fallback::open(Path::new(&path), &key).unwrap();
+    fallback.merge(&mut open_at(&of(SERVER)), of(AT_S).parse().unwrap()).unwrap();
+    let _ = fs::remove_file(station_key());
+}
+
+const FILE: &str = "PROVISION_FORWARD_TEST_FILE";
+const SERVER: &str = "PROVISION_FORWARD_TEST_SERVER";
+const AT_S: &str = "PROVISION_FORWARD_TEST_AT_S";

@@ -1,0 +1,167 @@
+//! What the line records to: one ledger, or a server with a file for when it is away.
+
+use provision_csr::PublicKey;
+use provision_ledger::{
+    Certificates as _, Issuance, Ledger as _, Lot, News, RevocationRecord, SqlLedger, StorageError,
+    StoreAndForward,
+};
+use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
+use provision_wire::DeviceSerial;
+use serde_json::json;
+
+use crate::fault::Fault;
+use crate::report::Report;
+use crate::system;
+
+pub(crate) enum LineLedger {
+    One {
+        ledger: SqlLedger,
+        lot: Option<Lot>,
+    },
+    Forwarding {
+        ledger: Box<StoreAndForward>,
+        /// What was looked at for conflicts, and not told yet.
+        news: Vec<News>,
+    },
+}
+
+impl LineLedger {
+    /// If the server was away: looks for it, now and then. What could not stand beside what it knew
+    /// is on record when this says so, and stops the line.
+    pub(crate) fn look_for_server(&mut self) -> Result<(), Fault> {
+        let Self::Forwarding { ledger, news } = self else { return Ok(()) };
+        ledger.look_for_server(system::now_s()?)?;
+        let heard = ledger.news();
+        let conflicts = conflicts_of(&heard);
+        news.extend(heard);
+        conflicts.map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn standing(
+        &mut self,
+        device: &DeviceSerial,
+        key: &PublicKey,
+    ) -> Result<Standing, Fault> {
+        match self {
+            Self::One { ledger, .. } => Ok(ledger.standing(device, key)?),
+            Self::Forwarding { ledger, .. } => {
+                Ok(ledger.standing(device, key, system::now_s()?)?)
+            }
+        }
+    }
+
+    pub(crate) fn live(&mut self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, Fault> {
+        match self {
+            Self::One { ledger, .. } => Ok(ledger.live(device)?),
+            Self::Forwarding { ledger, .. } => Ok(ledger.live(device, system::now_s()?)?),
+        }
+    }
+
+    pub(crate) fn revocation_of(
+        &mut self,
+        device: &DeviceSerial,
+    ) -> Result<Option<RevocationRecord>, Fault> {
+        match self {
+            Self::One { ledger, .. } => Ok(ledger.revocation_of(device)?),
+            Self::Forwarding { ledger, .. } => Ok(ledger.revocation_of(device, system::now_s()?)?),
+        }
+    }
+
+    pub(crate) fn check_lot(&mut self, profile: &str, now_s: u64) -> Result<(), Fault> {
+        match self {
+            Self::One { ledger, lot } => Ok(ledger.check_lot(lot.as_ref(), profile, now_s)?),
+            Self::Forwarding { ledger, .. } => Ok(ledger.check_lot(now_s)?),
+        }
+    }
+
+    pub(crate) fn record(&mut self, chain: &Chain, replace: bool, now_s: u64) -> Result<(), Fault> {
+        match self {
+            Self::One { ledger, lot } => {
+                let lot = lot.as_ref();
+                Ok(ledger.record(&Issuance { chain, lot, replace }, now_s)?)
+            }
+            Self::Forwarding { ledger, .. } => Ok(ledger.record(chain, replace, now_s)?),
+        }
+    }
+
+    pub(crate) fn record_enrolled(&mut self, enrolled: &Enrolled, now_s: u64) -> Result<(), Fault> {
+        match self {
+            Self::One { ledger, .. } => {
+                ledger.record_enrolled(enrolled, now_s)?;
+                Ok(())
+            }
+            Self::Forwarding { ledger, .. } => Ok(ledger.record_enrolled(enrolled, now_s)?),
+        }
+    }
+
+    /// The key by which this station signs.
+    pub(crate) fn station_key(&mut self) -> Result<PublicKey, StorageError> {
+        match self {
+            Self::One { ledger, .. } => ledger.station_key(),
+            Self::Forwarding { ledger, .. } => ledger.station_key(),
+        }
+    }
+
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        let Self::Forwarding { ledger, news } = self else { return Vec::new() };
+        news.extend(ledger.news());
+        core::mem::take(news)
+    }
+
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+        let Self::Forwarding { ledger, news } = self else { return Ok(()) };
+        ledger.end(system::now_s()?)?;
+        let heard = ledger.news();
+        let conflicts = conflicts_of(&heard);
+        news.extend(heard);
+        conflicts.map_or(Ok(()), Err)
+    }
+}
+
+/// What stops the line, of what was heard.
+pub(crate) fn conflicts_of(news: &[News]) -> Option<Fault> {
+    let conflicts: Vec<String> = news
+        .iter()
+        .filter_map(|news| match news {
+            News::Merged(merged) => Some(&merged.conflicts),
+            News::Alone { .. } => None,
+        })
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    (!conflicts.is_empty()).then_some(Fault::Conflicts { conflicts })
+}
+
+/// Says it to people and programs.
+pub(crate) fn tell(news: &News, report: &mut Report) -> Result<(), Fault> {
+    let (text, event) = said(news);
+    report.warning(&text, event)
+}
+
+/// What is said to people, and to programs.
+pub(crate) fn said(news: &News) -> (String, serde_json::Value) {
+    match news {
+        News::Alone { why, left, expires_at_s } => {
+            let until = provision_issuer::inspect::time_text(*expires_at_s);
+            (
+                format!("{why}; this station goes on by itself: {left} devices, until {until}"),
+                json!({ "alone": true, "left": left, "expires_at_s": expires_at_s }),
+            )
+        }
+        News::Merged(merged) => (
+            format!(
+                "the ledger's server is there again: {} certificates and {} proofs were brought \
+                 to it, {} are in conflict",
+                merged.certificates,
+                merged.proofs,
+                merged.conflicts.len()
+            ),
+            json!({
+                "alone": false,
+                "certificates": merged.certificates,
+                "proofs": merged.proofs,
+                "conflicts": merged.conflicts.len(),
+            }),
+        ),
+    }
+}
