@@ -149,12 +149,9 @@ pub(crate) fn verify(
         // The one that a line checks thousands of times. aws-lc inverts the signature's s by an
         // algorithm of many branches, which a processor guesses wrongly whenever s is another.
         (KeyKind::P256, ECDSA_WITH_SHA_256, Some(&UNCOMPRESSED)) => {
-            ring::signature::UnparsedPublicKey::new(
-                &ring::signature::ECDSA_P256_SHA256_ASN1,
-                bytes,
-            )
-            .verify(message, signature)
-            .is_ok()
+            ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_ASN1, bytes)
+                .verify(message, signature)
+                .is_ok()
         }
         _ => UnparsedPublicKey::new(verifier, bytes).verify(message, signature).is_ok(),
     };

@@ -23,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   provision ledger export --format csv --out all.csv
   provision ledger export --format aws-bulk --lot 2026-W47 --out things.json
+  provision ledger export --format nrf --skip 1000 --take 1000 --out second-thousand.csv
   provision ledger export --format mosquitto-acl --topic 'plant/{device}/#' --out acl
 
 csv and json have everything. The others have the devices that are enrolled and not revoked, each
@@ -38,6 +39,14 @@ pub(crate) struct Export {
     /// The devices of this lot alone.
     #[arg(long, value_name = "LOT")]
     pub lot: Option<Lot>,
+
+    /// Leave out the first so many.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip: u64,
+
+    /// Stop after so many.
+    #[arg(long, value_name = "N")]
+    pub take: Option<u64>,
 
     /// For mosquitto-acl: the topics of a device, in which `{device}` stands for its name.
     #[arg(long, value_name = "TOPIC", default_value = "devices/{device}/#")]
@@ -63,7 +72,7 @@ pub(crate) enum Format {
     AwsMar,
     /// Azure DPS: requests for a bulk operation, ten devices each, one a line.
     AzureDps,
-    /// nRF Cloud: the table that devices are onboarded by.
+    /// nRF Cloud: the table that devices are onboarded by, 1000 at most.
     Nrf,
     /// mosquitto: who may use which topics, by the name in the certificate.
     MosquittoAcl,
@@ -100,7 +109,7 @@ pub(crate) fn export(arguments: &Export, report: &mut Report) -> Result<(), Faul
         Format::AwsBulk => Box::new(clouds::AwsBulk),
         Format::AwsMar => Box::new(clouds::AwsMar),
         Format::AzureDps => Box::new(clouds::AzureDps::default()),
-        Format::Nrf => Box::new(tables::Nrf),
+        Format::Nrf => Box::new(tables::Nrf::default()),
         Format::MosquittoAcl => Box::new(clouds::MosquittoAcl::new(&arguments.topic)?),
     };
     let everything = matches!(arguments.format, Format::Csv | Format::Json);
@@ -116,10 +125,17 @@ pub(crate) fn export(arguments: &Export, report: &mut Report) -> Result<(), Faul
         Box::new(made)
     };
     let mut writer = BufWriter::new(&mut out);
-    let (mut count, mut refused) = (0_u64, None);
+    let (mut skipped, mut count, mut refused) = (0_u64, 0_u64, None);
     ledger.search(&search, &mut |found| {
         if !everything && !is_in_use(&found) {
             return ControlFlow::Continue(());
+        }
+        if skipped < arguments.skip {
+            skipped += 1;
+            return ControlFlow::Continue(());
+        }
+        if arguments.take.is_some_and(|take| count >= take) {
+            return ControlFlow::Break(());
         }
         count += 1;
         match sink.put(&found, &mut writer) {

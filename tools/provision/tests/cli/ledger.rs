@@ -262,6 +262,9 @@ fn what_is_on_record_is_exported_for_others() {
     let [first, _] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!(first.iter().collect::<Vec<_>>(), ["sensor-0001", "", "W47", "APP", pem]);
 
+    let second = export(&["nrf", "--skip", "1", "--take", "1"]).stdout;
+    assert!(second.starts_with("sensor.4,"), "{second}");
+
     let acl = export(&["mosquitto-acl", "--topic", "plant/{device}/#"]).stdout;
     assert_eq!(
         acl,

@@ -146,6 +146,7 @@ mod tests {
     use provision_ledger::Holder;
     use provision_station::evidence::CertSerial;
 
+    use super::super::tables::Nrf;
     use super::*;
 
     fn found(name: &str) -> Found {
@@ -173,6 +174,15 @@ mod tests {
             Err(Refused::Device(device, why)) => Err(format!("{device}: {why}")),
             Err(Refused::Output(error)) => Err(error.to_string()),
         }
+    }
+
+    #[test]
+    fn nrf_takes_a_thousand_devices_a_file() {
+        let mut names = vec!["a"; 1000];
+        assert_eq!(put(&mut Nrf::default(), &names).unwrap().matches("BEGIN").count(), 1000);
+        names.push("b");
+        let refused = put(&mut Nrf::default(), &names).unwrap_err();
+        assert!(refused.starts_with("b: ") && refused.contains("--take 1000"), "{refused}");
     }
 
     #[test]

@@ -129,9 +129,16 @@ impl Sink for Json {
     }
 }
 
-/// The table that nRF Cloud onboards devices by, as nrfcloud-utils writes it: no line of names;
-/// device, sub type, tags, firmware types, certificate.
-pub(super) struct Nrf;
+/// The table that nRF Cloud onboards devices by, as nrfcloud-utils 3.3.1 writes and reads it
+/// (`save_onboarding_csv`, `onboard_device`): no line of names; device, sub type, tags, firmware
+/// types, certificate.
+#[derive(Default)]
+pub(super) struct Nrf {
+    rows: u32,
+}
+
+/// Most devices of one file (`MAX_CSV_ROWS` of nrfcloud-utils).
+const NRF_ROWS_MAX: u32 = 1000;
 
 impl Sink for Nrf {
     fn put(&mut self, found: &Found, out: &mut dyn Write) -> Result<(), Refused> {
@@ -139,6 +146,12 @@ impl Sink for Nrf {
             Holder::Device { lot: Some(lot), .. } => lot.as_str(),
             _ => "",
         };
+        self.rows += 1;
+        if self.rows > NRF_ROWS_MAX {
+            let why =
+                "a file has 1000 devices at most: `--take 1000`, then `--skip 1000 --take 1000`";
+            return Err(Refused::Device(device(found).to_owned(), why.into()));
+        }
         // Tags are told apart by a bar.
         if lot.contains('|') {
             let why = format!("the tag {lot:?} would be two");
