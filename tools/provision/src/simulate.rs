@@ -36,6 +36,8 @@ use wire::{Cost, Wire};
 const FAULT_EACH: u32 = 25;
 /// A device that is none good is put in once in so many times.
 const BAD_DEVICE_EACH: u32 = 10;
+/// In this time everything that was said has arrived.
+const DRAINED_AFTER: Duration = Duration::from_millis(500);
 /// When the operator gives up on a device that says nothing.
 const SILENT_FOR: Duration = Duration::from_secs(3);
 
@@ -194,6 +196,8 @@ pub(crate) fn run(arguments: &Simulate, report: &mut Report) -> Result<(), Fault
                             }),
                         )?;
                         if sealed == arguments.devices && arguments.exit_when_sealed {
+                            // Its last word is still on the line.
+                            sleep(DRAINED_AFTER + Duration::from_millis(arguments.latency_ms));
                             floor.ending.after_runs();
                         }
                     }

@@ -1,9 +1,11 @@
 //! The operator's screen and bars, in a real terminal: tmux, 80 by 24.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -178,15 +180,18 @@ fn a_station_whose_terminal_is_closed_ends() {
     }
 }
 
-/// A device that takes its time.
-fn slow(serial: &str) -> PtyPort {
-    let mut device = impostor(serial, Trick::None);
+/// A device that takes nothing it is delivered until it may.
+fn waiting(serial: &str, may: &Arc<AtomicBool>) -> PtyPort {
+    let (mut device, may) = (impostor(serial, Trick::None), Arc::clone(may));
+    let mut heard = 0;
+    let until = Instant::now() + Duration::from_secs(60);
     PtyPort::serve(move |bytes| {
-        let answer = device.receive(bytes);
-        if !answer.is_empty() {
-            thread::sleep(Duration::from_millis(150));
+        // All questions before that are shorter together, and a delivery's first piece is longer.
+        heard += bytes.len();
+        while heard > 300 && !may.load(Ordering::Relaxed) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
         }
-        answer
+        device.receive(bytes)
     })
     .unwrap()
 }
@@ -194,12 +199,13 @@ fn slow(serial: &str) -> PtyPort {
 #[test]
 fn a_few_ports_have_a_bar_each() {
     let station = Station::new();
-    let good = slow("sensor-0001");
+    let may = Arc::new(AtomicBool::new(false));
+    let good = waiting("sensor-0001", &may);
     let (bad, _device) = device("sensor-0002", Trick::BrokenSelfSignature);
     let ports = [&good, &bad].map(|port| port.path().to_str().unwrap());
     let arguments = format!("--port {} {} --endpoint mqtt.example:8883", ports[0], ports[1]);
     let terminal = Terminal::open(&station, &arguments);
-    let screen = terminal.wait_for(&["sensor-0001  it holds that key", "FAIL  sensor-0002"]);
+    let screen = terminal.wait_for(&["sensor-0001  recorded in the ledger", "FAIL  sensor-0002"]);
     let line = |port: &str| screen.lines().find(|line| line.starts_with(port)).unwrap_or_default();
     for port in ports {
         let words: Vec<&str> = line(port).split_whitespace().collect();
@@ -207,6 +213,7 @@ fn a_few_ports_have_a_bar_each() {
         assert!(words[2].parse::<f64>().is_ok() && words[3] == "s", "{screen}");
     }
     assert!(line(ports[0]).contains('░'), "{screen}");
+    may.store(true, Ordering::Relaxed);
     let screen = terminal.wait_for(&["PASS  sensor-0001", "ended with 12"]);
     // What is said stands above the bars, each bar once; a step has no line of its own.
     let results = [format!("{}: sensor-0001 enrolled", ports[0]), "\nhint: ".into()];
