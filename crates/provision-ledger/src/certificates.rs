@@ -450,6 +450,18 @@ pub(crate) fn import_revocation(
     Ok(true)
 }
 
+/// Revokes a certificate, unless it is; one that cannot be read is in no CRL either.
+pub(crate) fn revoke_leaf(
+    session: &mut Writing<'_>,
+    der: &[u8],
+    name: &str,
+    reason: u8,
+) -> Result<(), StorageError> {
+    let Ok(identity) = Identity::of(der) else { return Ok(()) };
+    let at_s = session.at_s();
+    add_revocation(session, identity, name.to_owned(), reason, at_s).map(drop)
+}
+
 /// Whether a certificate is revoked; one that cannot be read is not.
 pub(crate) fn revocation_of_leaf(
     session: &mut Reading<'_>,

@@ -5,13 +5,13 @@ use core::fmt;
 use provision_csr::PublicKey;
 use provision_station::evidence::{CertSerial, Chain};
 
-use crate::certificates::{issuer_key_id_of, revocation};
+use crate::certificates::revoke_leaf;
 use crate::chain::Kind;
 use crate::database::{Row, damaged, to_sql_time};
 use crate::ledger::{RecordIssuedError, StorageError, StorageFault};
 use crate::query;
-use crate::session::Writing;
-use crate::sql_ledger::SqlLedger;
+use crate::session::{Reading, Writing};
+use crate::sql_ledger::{self, SqlLedger};
 
 /// A certificate that a station issued while its server was away, and that cannot stand beside what
 /// the server knew by then. It is on record as what it is, and revoked (`certificateHold`): a device
@@ -185,33 +185,23 @@ pub(crate) fn add(
 /// Revokes a certificate that cannot stand, unless it is revoked, or shares its serial number with
 /// one that does.
 pub(crate) fn hold(session: &mut Writing<'_>, chain: &Chain) -> Result<(), StorageError> {
-    let issuer_key_id = issuer_key_id_of(chain.leaf());
-    let cert_serial = chain.cert_serial();
-    let leaf_sha256 = chain.leaf_sha256();
-    let other = session.first(query::ENTRY_BY_SERIAL, &[cert_serial.as_bytes().into()], |row| {
-        Ok(crate::row::StoredEntry::from_row(row)?.entry.leaf_sha256 != leaf_sha256)
-    })?;
-    if issuer_key_id.is_empty()
-        || other == Some(true)
-        || revocation(session, &issuer_key_id, cert_serial)?.is_some()
-    {
+    let serial = chain.cert_serial().as_bytes();
+    let other = sql_ledger::find(session, query::ENTRY_BY_SERIAL, serial.into())?;
+    if other.is_some_and(|other| other.entry.leaf_sha256 != chain.leaf_sha256()) {
         return Ok(());
     }
-    session.add(
-        Kind::Revocation,
-        &[
-            (&issuer_key_id).into(),
-            cert_serial.as_bytes().into(),
-            chain.device().as_str().into(),
-            CERTIFICATE_HOLD.into(),
-            to_sql_time(session.at_s()).into(),
-            to_sql_time(chain.not_after()).into(),
-        ],
-    )?;
-    Ok(())
+    revoke_leaf(session, chain.leaf(), chain.device().as_str(), CERTIFICATE_HOLD)
 }
 
-pub(crate) fn from_row(row: &mut Row) -> Result<ConflictRecord, StorageFault> {
+/// The conflict that this certificate is in.
+pub(crate) fn find(
+    session: &mut Reading<'_>,
+    leaf_sha256: &[u8; 32],
+) -> Result<Option<ConflictRecord>, StorageError> {
+    session.first(query::CONFLICT_BY_SHA256, &[leaf_sha256.into()], from_row)
+}
+
+fn from_row(row: &mut Row) -> Result<ConflictRecord, StorageFault> {
     let cause = row.text(5)?;
     Ok(ConflictRecord {
         device: row.text(0)?,
@@ -228,4 +218,4 @@ pub(crate) fn from_row(row: &mut Row) -> Result<ConflictRecord, StorageFault> {
 }
 
 /// CRLReason certificateHold (RFC 5280 section 5.3.1): until somebody has found out.
-const CERTIFICATE_HOLD: i64 = 6;
+const CERTIFICATE_HOLD: u8 = 6;

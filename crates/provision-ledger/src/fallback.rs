@@ -10,6 +10,7 @@ use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 use thiserror::Error;
 
+use crate::certificates::revocation_of_leaf;
 use crate::chain::Kind;
 use crate::conflict::{self, ConflictRecord};
 use crate::database::{Row, to_sql_time};
@@ -24,7 +25,6 @@ use crate::query;
 use crate::row::{StoredEntry, chain_from_row};
 use crate::session::{Reading, Writing};
 use crate::sql_ledger::{NewEntry, SqlLedger, add_entry, add_proof, find};
-use crate::weak_key::weak_key;
 
 /// A station's own file, for when its server is away.
 #[derive(Debug)]
@@ -174,24 +174,17 @@ impl Fallback {
 
     /// Notes a certificate before the server is asked to record it. What this file refuses, the
     /// server decides.
-    pub(crate) fn keep(
-        &mut self,
-        lot: Option<&Lot>,
-        chain: &Chain,
-        at_s: u64,
-    ) -> Result<(), StorageError> {
-        let new = NewEntry { chain, lot, replace: true, lease: None, issued_at_s: at_s };
+    pub(crate) fn keep(&mut self, lot: &Lot, chain: &Chain, at_s: u64) -> Result<(), StorageError> {
+        let new =
+            NewEntry { chain, lot: Some(lot), replace: false, lease: None, issued_at_s: at_s };
         match self.ledger.write(at_s, |session| add_entry(session, &new)) {
             Err(RecordIssuedError::Storage(error)) => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Notes a certificate that the server has, unless it is here.
+    /// Notes a certificate that the server has, and that it has it.
     pub(crate) fn keep_known(&mut self, chain: &Chain, at_s: u64) -> Result<(), StorageError> {
-        if self.ledger.find(chain.device())?.is_some_and(|e| e.leaf_sha256 == chain.leaf_sha256()) {
-            return Ok(());
-        }
         let new = NewEntry { chain, lot: None, replace: true, lease: None, issued_at_s: at_s };
         let kept = self.ledger.write(at_s, |session| {
             add_entry(session, &new)?;
@@ -248,10 +241,6 @@ impl Fallback {
         chain: &Chain,
         at_s: u64,
     ) -> Result<(), RecordIssuedError> {
-        if let Some(weakness) = weak_key(chain.public_key()) {
-            let device = chain.device().clone();
-            return Err(RecordIssuedError::WeakKey { device, weakness });
-        }
         let holder = self.holder;
         self.ledger.write(at_s, |session| {
             let known = entry_of(session, chain.leaf_sha256())?;
@@ -315,20 +304,24 @@ impl Fallback {
     ///
     /// [`StorageError`], of this file or of the server; what was not merged is still here.
     pub fn merge(&mut self, server: &mut SqlLedger, at_s: u64) -> Result<Merged, StorageError> {
-        // First here: from now on nobody uses a place that the server may give away.
-        self.give_up_lease(at_s)?;
         let holder = self.holder;
-        let (entries, proofs) = self.ledger.read(|session| -> Result<_, StorageError> {
-            Ok((
-                session.all(query::ENTRIES_TO_FORWARD, &[], KeptEntry::from_row)?,
-                session.all(query::PROOFS_TO_FORWARD, &[], KeptProof::from_row)?,
-            ))
+        let (merged, entries, proofs) = server.write(at_s, |session| {
+            // First here, and not before the server is ours: nobody uses a place that it may give
+            // away, and a server that does not answer leaves the station its lease.
+            self.give_up_lease(at_s)?;
+            let (entries, proofs) = self.ledger.read(|session| -> Result<_, StorageError> {
+                Ok((
+                    session.all(query::ENTRIES_TO_FORWARD, &[], KeptEntry::from_row)?,
+                    session.all(query::PROOFS_TO_FORWARD, &[], KeptProof::from_row)?,
+                ))
+            })?;
+            let (merged, outcomes) = merge_into(session, holder, &entries, &proofs)?;
+            let entries: Vec<_> = entries.into_iter().zip(outcomes).collect();
+            Ok::<_, StorageError>((merged, entries, proofs))
         })?;
-        let (merged, outcomes) =
-            server.write(at_s, |session| merge_into(session, holder, &entries, &proofs))?;
         // Dying here has all of it looked for again, and found.
         self.ledger.write(at_s, |session| -> Result<(), StorageError> {
-            for (kept, outcome) in entries.iter().zip(&outcomes) {
+            for (kept, outcome) in &entries {
                 mark(session, "entry", kept.id, *outcome)?;
                 if *outcome != KNOWN {
                     conflict::hold(session, &kept.chain)?;
@@ -421,9 +414,7 @@ fn merge_entry(
     if entry_of(session, leaf_sha256)?.is_some() {
         return Ok(KNOWN);
     }
-    let found =
-        session.first(query::CONFLICT_BY_SHA256, &[(&leaf_sha256).into()], conflict::from_row)?;
-    if let Some(record) = found {
+    if let Some(record) = conflict::find(session, &leaf_sha256)? {
         merged.conflicts.push(record);
         return Ok(CONFLICT);
     }
@@ -442,13 +433,7 @@ fn merge_entry(
         lease: lease.map(|lease| lease.sql_id()),
         issued_at_s: kept.issued_at_s,
     };
-    let added = match weak_key(kept.chain.public_key()) {
-        Some(weakness) => {
-            Err(RecordIssuedError::WeakKey { device: kept.chain.device().clone(), weakness })
-        }
-        None => add_entry(session, &new),
-    };
-    match added {
+    match add_entry(session, &new) {
         Ok(()) => {
             merged.certificates += 1;
             Ok(KNOWN)
@@ -478,25 +463,18 @@ fn merge_proof(
         return Ok(());
     }
     let chain = session.first(query::CHAIN, &[id.into()], chain_from_row)?;
-    if let Some(chain) = chain {
-        let issuer_key_id = crate::certificates::issuer_key_id_of(chain.leaf());
-        let revoked = crate::certificates::revocation(session, &issuer_key_id, &entry.cert_serial)?;
-        if revoked.is_some() {
-            let found = session.first(
-                query::CONFLICT_BY_SHA256,
-                &[(&kept.leaf_sha256).into()],
-                conflict::from_row,
-            )?;
-            let record = match found {
-                Some(record) => record,
-                None => {
-                    let cause = (conflict::ConflictCause::Revoked, entry.device.to_string());
-                    conflict::add(session, &chain, cause, entry.issued_at_s)?
-                }
-            };
-            merged.conflicts.push(record);
-            return Ok(());
-        }
+    if let Some(chain) = chain
+        && revocation_of_leaf(session, chain.leaf())?.is_some()
+    {
+        let record = match conflict::find(session, &kept.leaf_sha256)? {
+            Some(record) => record,
+            None => {
+                let cause = (conflict::ConflictCause::Revoked, entry.device.to_string());
+                conflict::add(session, &chain, cause, entry.issued_at_s)?
+            }
+        };
+        merged.conflicts.push(record);
+        return Ok(());
     }
     let row = [id.into(), (&kept.delivery_sha256).into(), to_sql_time(kept.proven_at_s).into()];
     session.add(Kind::Proof, &row)?;

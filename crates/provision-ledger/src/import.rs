@@ -15,7 +15,6 @@ use crate::query;
 use crate::row::StoredEntry;
 use crate::session::Writing;
 use crate::sql_ledger::{NewEntry, SqlLedger, add_entry, find};
-use crate::weak_key::weak_key;
 
 /// A certificate that was on record elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,10 +183,6 @@ fn add_device(
         } else {
             Err(other(entry.cert_serial))
         };
-    }
-    if let Some(weakness) = weak_key(chain.public_key()) {
-        let device = device.clone();
-        return Err(RecordIssuedError::WeakKey { device, weakness }.into());
     }
     let before = find(session, query::ENTRY_BY_DEVICE, device.as_str().into())?;
     let have = before.as_ref().map_or(0, |before| before.generation.unsigned_abs());

@@ -205,11 +205,6 @@ impl SqlLedger {
     ///
     /// As [`record_issued`](Ledger::record_issued), and if the lot does not take the device.
     pub fn record(&mut self, issuance: &Issuance<'_>, at_s: u64) -> Result<(), RecordIssuedError> {
-        let chain = issuance.chain;
-        if let Some(weakness) = weak_key(chain.public_key()) {
-            let device = chain.device().clone();
-            return Err(RecordIssuedError::WeakKey { device, weakness });
-        }
         let Issuance { chain, lot, replace } = *issuance;
         self.write(at_s, |session| {
             let new = NewEntry { chain, lot, replace, lease: None, issued_at_s: session.at_s() };
@@ -272,6 +267,9 @@ pub(crate) fn add_entry(
 ) -> Result<(), RecordIssuedError> {
     let NewEntry { chain, lot, replace, lease, issued_at_s } = *new;
     let (key, device) = (chain.public_key().as_sec1(), chain.device());
+    if let Some(weakness) = weak_key(chain.public_key()) {
+        return Err(RecordIssuedError::WeakKey { device: device.clone(), weakness });
+    }
     let leaf_sha256 = chain.leaf_sha256();
     let has_one = |entry: Entry| RecordIssuedError::DeviceHasCertificate {
         device: entry.device,

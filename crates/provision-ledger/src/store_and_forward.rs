@@ -59,7 +59,11 @@ pub struct LeaseWish {
 
 #[derive(Debug)]
 enum State {
-    AtServer(Box<SqlLedger>),
+    AtServer {
+        server: Box<SqlLedger>,
+        /// When to lease anew, in seconds since 1970-01-01 UTC: long before what it has expires.
+        renew_at_s: u64,
+    },
     Alone {
         /// When to look for it again, in seconds since 1970-01-01 UTC.
         look_at_s: u64,
@@ -113,7 +117,7 @@ impl StoreAndForward {
         match opened.connect(at_s) {
             Ok(()) => Ok(opened),
             Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
-                if is_away(&error) =>
+                if is_out_of_reach(&error) =>
             {
                 let LeaseWish { lot, profile, .. } = &opened.wish;
                 match opened.fallback.check_lot(lot, profile, at_s) {
@@ -158,21 +162,28 @@ impl StoreAndForward {
         self.fallback.lease()
     }
 
-    /// Looks whether a server that was away is there again, now and then, and merges. To be called
-    /// before a device is begun.
+    /// Looks whether a server that was away is there again, now and then, and merges. At a server
+    /// that is there, leases anew before the lease is of no use. To be called before a device is
+    /// begun.
     ///
     /// # Errors
     ///
-    /// [`FallbackError`], but not for a server that is still away.
+    /// [`FallbackError`], but not for a server that is still away, or has no turn for us.
     pub fn look_for_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
-        match self.state {
-            State::Alone { look_at_s } if at_s >= look_at_s => {}
-            _ => return Ok(()),
+        match &self.state {
+            State::Alone { look_at_s } if at_s >= *look_at_s => self.look(at_s),
+            State::AtServer { renew_at_s, .. } if at_s >= *renew_at_s && !self.gave_up => {
+                self.renew(at_s)
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn look(&mut self, at_s: u64) -> Result<(), FallbackError> {
         let began = Instant::now();
         match self.connect(at_s) {
             Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
-                if is_away(&error) =>
+                if is_out_of_reach(&error) =>
             {
                 // One that does not even refuse holds the line up, each time.
                 let after_s = LOOK_AFTER_S + began.elapsed().as_secs().saturating_mul(12);
@@ -183,16 +194,27 @@ impl StoreAndForward {
         }
     }
 
+    fn renew(&mut self, at_s: u64) -> Result<(), FallbackError> {
+        let alone = State::Alone { look_at_s: at_s };
+        let State::AtServer { server, .. } = core::mem::replace(&mut self.state, alone) else {
+            return Ok(());
+        };
+        match self.settle(server, at_s) {
+            Err(error) if is_out_of_reach(&error) => Ok(self.go_alone(&error, at_s)?),
+            settled => Ok(settled?),
+        }
+    }
+
     /// Gives back what is left of the lease, if the server is there: a station that ends needs none.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; a server that is away is none.
+    /// [`StorageError`]; a server that is away, or has no turn for us, is none.
     pub fn end(&mut self, at_s: u64) -> Result<(), StorageError> {
-        let State::AtServer(server) = &mut self.state else { return Ok(()) };
+        let State::AtServer { server, .. } = &mut self.state else { return Ok(()) };
         match self.fallback.merge(server, at_s) {
             Ok(merged) => self.tell_of(merged),
-            Err(error) if is_away(&error) => {}
+            Err(error) if is_out_of_reach(&error) => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -209,7 +231,7 @@ impl StoreAndForward {
         public_key: &PublicKey,
         at_s: u64,
     ) -> Result<Standing, LotCheckError> {
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             match server.standing(device, public_key) {
                 Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
                 standing => {
@@ -236,7 +258,7 @@ impl StoreAndForward {
         device: &DeviceSerial,
         at_s: u64,
     ) -> Result<Option<LiveCertificate>, StorageError> {
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             match server.live(device) {
                 Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
                 live => {
@@ -262,7 +284,7 @@ impl StoreAndForward {
         device: &DeviceSerial,
         at_s: u64,
     ) -> Result<Option<RevocationRecord>, StorageError> {
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             match server.revocation_of(device) {
                 Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
                 found => return found,
@@ -278,12 +300,14 @@ impl StoreAndForward {
     /// [`LotCheckError`].
     pub fn check_lot(&mut self, at_s: u64) -> Result<(), LotCheckError> {
         let LeaseWish { lot, profile, .. } = self.wish.clone();
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             let mut checked = server.check_lot(Some(&lot), &profile, at_s);
-            if matches!(checked, Err(LotCheckError::Lot(LotRefusal::Leased { .. })))
-                && let Some(done) = self.give_back_lease(at_s)?
-            {
-                checked = done.check_lot(Some(&lot), &profile, at_s);
+            if matches!(checked, Err(LotCheckError::Lot(LotRefusal::Leased { .. }))) {
+                checked = match self.give_back_lease(at_s) {
+                    Ok(Some(server)) => server.check_lot(Some(&lot), &profile, at_s),
+                    Ok(None) => checked,
+                    Err(error) => Err(error.into()),
+                };
             }
             match checked {
                 Err(LotCheckError::Storage(error)) if is_away(&error) => {
@@ -296,7 +320,8 @@ impl StoreAndForward {
     }
 
     /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device
-    /// that is known keeps its key whatever the operator says.
+    /// that is known keeps its key whatever the operator says. If the server goes away while a key
+    /// is replaced, that is an error: only the server knows which certificate ends by it.
     ///
     /// # Errors
     ///
@@ -309,20 +334,27 @@ impl StoreAndForward {
     ) -> Result<(), RecordIssuedError> {
         let LeaseWish { lot, profile, .. } = self.wish.clone();
         let issuance = Issuance { chain, lot: Some(&lot), replace };
-        if !self.is_alone() {
-            self.fallback.keep(Some(&lot), chain, at_s)?;
+        if !self.is_alone() && !replace {
+            self.fallback.keep(&lot, chain, at_s)?;
         }
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             let mut recorded = server.record(&issuance, at_s);
-            if matches!(recorded, Err(RecordIssuedError::Lot(LotRefusal::Leased { .. })))
-                && let Some(server) = self.give_back_lease(at_s)?
-            {
-                recorded = server.record(&issuance, at_s);
+            if matches!(recorded, Err(RecordIssuedError::Lot(LotRefusal::Leased { .. }))) {
+                recorded = match self.give_back_lease(at_s) {
+                    Ok(Some(server)) => server.record(&issuance, at_s),
+                    Ok(None) => recorded,
+                    Err(error) => Err(error.into()),
+                };
             }
             match recorded {
                 Err(RecordIssuedError::Storage(error)) if is_away(&error) => {
                     self.go_alone(&error, at_s)?;
+                    if replace {
+                        // Which certificate it replaces, the server knows.
+                        return Err(error.into());
+                    }
                 }
+                Ok(()) if replace => return Ok(self.fallback.keep_known(chain, at_s)?),
                 recorded => return recorded,
             }
         }
@@ -339,7 +371,7 @@ impl StoreAndForward {
         enrolled: &Enrolled,
         at_s: u64,
     ) -> Result<(), RecordEnrolledError> {
-        if let State::AtServer(server) = &mut self.state {
+        if let State::AtServer { server, .. } = &mut self.state {
             match server.record_enrolled(enrolled, at_s) {
                 Err(RecordEnrolledError::Storage(error)) if is_away(&error) => {
                     self.go_alone(&error, at_s)?;
@@ -356,6 +388,11 @@ impl StoreAndForward {
     fn connect(&mut self, at_s: u64) -> Result<(), FallbackError> {
         let mut server = SqlLedger::connect(&self.server, &self.station_key)?;
         server.ignore_clock(self.ignore_clock);
+        Ok(self.settle(Box::new(server), at_s)?)
+    }
+
+    /// Merges, and leases: from then on the station is at this server.
+    fn settle(&mut self, mut server: Box<SqlLedger>, at_s: u64) -> Result<(), StorageError> {
         let merged = self.fallback.merge(&mut server, at_s)?;
         self.tell_of(merged);
         let LeaseWish { lot, profile, places, lasts_s } = &self.wish;
@@ -370,10 +407,11 @@ impl StoreAndForward {
             match self.fallback.lease_from(&mut server, &terms, at_s) {
                 // The lot says so again, by name, when a device is made in it.
                 Ok(_) | Err(LotCheckError::Lot(_)) => {}
-                Err(LotCheckError::Storage(error)) => return Err(error.into()),
+                Err(LotCheckError::Storage(error)) => return Err(error),
             }
         }
-        self.state = State::AtServer(Box::new(server));
+        let renew_at_s = at_s.saturating_add(lasts_s / 2);
+        self.state = State::AtServer { server, renew_at_s };
         Ok(())
     }
 
@@ -392,7 +430,7 @@ impl StoreAndForward {
     /// The last places of a lot are for those who make devices now. None if there is nothing to give
     /// back.
     fn give_back_lease(&mut self, at_s: u64) -> Result<Option<&mut SqlLedger>, StorageError> {
-        let State::AtServer(server) = &mut self.state else { return Ok(None) };
+        let State::AtServer { server, .. } = &mut self.state else { return Ok(None) };
         if self.fallback.lease()?.is_none() {
             return Ok(None);
         }
@@ -400,7 +438,7 @@ impl StoreAndForward {
         self.gave_up = true;
         self.tell_of(merged);
         match &mut self.state {
-            State::AtServer(server) => Ok(Some(server)),
+            State::AtServer { server, .. } => Ok(Some(server)),
             State::Alone { .. } => Ok(None),
         }
     }
@@ -414,6 +452,11 @@ impl StoreAndForward {
 
 fn is_away(error: &StorageError) -> bool {
     matches!(error.fault, StorageFault::Unreachable { .. })
+}
+
+/// It is away, or others write to it all the time, as when all stations come back to it at once.
+fn is_out_of_reach(error: &StorageError) -> bool {
+    is_away(error) || matches!(error.fault, StorageFault::Locked)
 }
 
 /// How long after a server went away it is looked for, at least.

@@ -1,6 +1,6 @@
 //! The CA and the ledger, as runs on many ports share them: one at a time, in the order they come.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
@@ -20,6 +20,9 @@ use crate::system;
 /// go on: their devices are as good as any, and half-delivered ones help nobody.
 pub(crate) struct Books {
     inner: Mutex<Inner>,
+    /// What the operator should hear of the ledger's server. Apart, so that who shows it does not
+    /// wait for a ledger that takes its time.
+    news: Mutex<Vec<News>>,
 }
 
 /// What a device had before it makes a new key.
@@ -44,14 +47,15 @@ struct Inner {
 }
 
 impl Books {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         issuer: FileIssuer,
         profile: Profile,
-        ledger: LineLedger,
+        mut ledger: LineLedger,
         accept_new_key: bool,
     ) -> Self {
+        let news = Mutex::new(ledger.news());
         let inner = Inner { issuer, profile, ledger, accept_new_key, stopped: false };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), news }
     }
 
     /// What the ledger knows of a device and its key, before anything is signed.
@@ -103,7 +107,7 @@ impl Books {
 
     /// What the operator should hear of the ledger's server, once.
     pub(crate) fn news(&self) -> Vec<News> {
-        self.lock().ledger.news()
+        core::mem::take(&mut *self.heard())
     }
 
     /// Nothing more will be recorded: gives back what was leased.
@@ -150,6 +154,7 @@ impl Books {
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut books = self.lock();
         let result = work(&mut books);
+        self.heard().extend(books.ledger.news());
         // Before anybody else has a turn: the next one to ask might be the clone's clone.
         if result.as_ref().is_err_and(Fault::stops_the_line) {
             books.stopped = true;
@@ -157,7 +162,11 @@ impl Books {
         result
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn heard(&self) -> MutexGuard<'_, Vec<News>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // A run that panicked left a ledger whose transactions are whole or not there.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -85,40 +85,43 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
                     lost += 1;
                     aside(bars.as_ref(), || report.unrecorded(At::port(port), &fault))?;
                 }
-                Told::Ended(result, seconds) => match *result {
-                    Ok(outcome) => {
-                        if let Some(bars) = &bars {
-                            bars.end(port, Ok(&outcome), seconds);
-                        }
-                        let at = At::port(port);
-                        aside(bars.as_ref(), || report.enrolled(at, &outcome, seconds))?;
+                Told::Ended(result, seconds) => {
+                    if let Some(bars) = &bars {
+                        bars.end(port, result.as_ref().as_ref(), seconds);
                     }
-                    Err(fault) => {
-                        if let Some(bars) = &bars {
-                            bars.end(port, Err(&fault), seconds);
+                    match *result {
+                        Ok(outcome) => {
+                            let at = At::port(port);
+                            aside(bars.as_ref(), || report.enrolled(at, &outcome, seconds))?;
                         }
-                        if ports.len() == 1 {
-                            return Err(fault);
-                        }
-                        aside(bars.as_ref(), || report.fault(Some(port), &fault));
-                        failed += 1;
-                        if fault.stops_the_line() || exit_code.is_none() {
-                            exit_code = Some(fault.exit_code());
+                        Err(fault) => {
+                            if ports.len() == 1 {
+                                return Err(fault);
+                            }
+                            aside(bars.as_ref(), || report.fault(Some(port), &fault));
+                            failed += 1;
+                            if fault.stops_the_line() || exit_code.is_none() {
+                                exit_code = Some(fault.exit_code());
+                            }
                         }
                     }
-                },
+                }
             }
         }
         Ok(())
     });
     let closed = job.books.close();
     tell_news(&job, bars.as_ref(), report)?;
-    ran?;
-    match exit_code {
+    let result = match exit_code {
+        _ if ran.is_err() => ran,
         None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => closed,
+        None => return closed,
         Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
+    };
+    if let Err(fault) = closed {
+        aside(bars.as_ref(), || report.fault(None, &fault));
     }
+    result
 }
 
 /// What became of the ledger's server.

@@ -299,7 +299,7 @@ pub(crate) enum Fault {
     },
     /// There is no file to go on in.
     #[error(transparent)]
-    Fallback(#[from] FallbackError),
+    Fallback(FallbackError),
     /// A device gets no label.
     #[error("device {device} gets no label: {why}")]
     NoLabel {
@@ -351,6 +351,21 @@ impl From<clap::Error> for Fault {
 impl From<EnrollmentFault> for Fault {
     fn from(fault: EnrollmentFault) -> Self {
         Self::Enrollment(fault)
+    }
+}
+
+impl From<FallbackError> for Fault {
+    /// What is wrong with a ledger is that, whichever of the two it is; but that there is no file is
+    /// about `--fallback`.
+    fn from(error: FallbackError) -> Self {
+        match error {
+            FallbackError::Storage(error) => Self::LedgerStorage(error),
+            FallbackError::Open(error @ LedgerOpenError::NotFound { .. }) => {
+                Self::Fallback(FallbackError::Open(error))
+            }
+            FallbackError::Open(error) => Self::LedgerOpen(error),
+            error => Self::Fallback(error),
+        }
     }
 }
 
@@ -488,10 +503,6 @@ impl Fault {
             | Self::RecordCertificate(RecordCertificateError::Storage(error))
             | Self::Revoke(RevokeError::Storage(error))
             | Self::Lots(LotsError::Storage(error))
-            | Self::Fallback(
-                FallbackError::Storage(error)
-                | FallbackError::Open(LedgerOpenError::Storage(error)),
-            )
             | Self::Audit(AuditError::Storage(error)) => Some(&error.fault),
             _ => None,
         }
@@ -615,13 +626,11 @@ impl Fault {
             Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {
                 "nothing was touched; choose another place with `--ledger`"
             }
-            Self::LedgerOpen(LedgerOpenError::OlderSchema { .. })
-            | Self::Fallback(FallbackError::Open(LedgerOpenError::OlderSchema { .. })) => {
+            Self::LedgerOpen(LedgerOpenError::OlderSchema { .. }) => {
                 "`provision ledger upgrade`, as the tables' owner, brings them to this version; \
                  stations of earlier versions are shut out then"
             }
-            Self::LedgerOpen(LedgerOpenError::NewerSchema { .. })
-            | Self::Fallback(FallbackError::Open(LedgerOpenError::NewerSchema { .. })) => {
+            Self::LedgerOpen(LedgerOpenError::NewerSchema { .. }) => {
                 "use the version of this program that wrote it, or a later one; nothing was changed"
             }
             Self::Conflicts { .. } => {

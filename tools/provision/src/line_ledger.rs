@@ -31,10 +31,7 @@ impl LineLedger {
     pub(crate) fn look_for_server(&mut self) -> Result<(), Fault> {
         let Self::Forwarding { ledger, news } = self else { return Ok(()) };
         ledger.look_for_server(system::now_s()?)?;
-        let heard = ledger.news();
-        let conflicts = conflicts_of(&heard);
-        news.extend(heard);
-        conflicts.map_or(Ok(()), Err)
+        hear(ledger, news)
     }
 
     pub(crate) fn standing(
@@ -111,11 +108,16 @@ impl LineLedger {
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         let Self::Forwarding { ledger, news } = self else { return Ok(()) };
         ledger.end(system::now_s()?)?;
-        let heard = ledger.news();
-        let conflicts = conflicts_of(&heard);
-        news.extend(heard);
-        conflicts.map_or(Ok(()), Err)
+        hear(ledger, news)
     }
+}
+
+/// Keeps what there is to tell; conflicts are errors too.
+fn hear(ledger: &mut StoreAndForward, news: &mut Vec<News>) -> Result<(), Fault> {
+    let heard = ledger.news();
+    let conflicts = conflicts_of(&heard);
+    news.extend(heard);
+    conflicts.map_or(Ok(()), Err)
 }
 
 /// What stops the line, of what was heard.

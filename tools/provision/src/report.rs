@@ -68,9 +68,9 @@ impl Report {
 
     /// A step of a run.
     pub(crate) fn progress(&mut self, at: At<'_>, progress: &Progress) -> Result<(), Fault> {
-        let (name, text, mut event) = describe(progress);
+        let (text, mut event) = describe(progress);
         if self.json {
-            event["event"] = name.into();
+            event["event"] = event_name(progress).into();
             at.mark(&mut event);
             return line(&event);
         }
@@ -304,52 +304,58 @@ pub(crate) fn causes(fault: &Fault) -> impl Iterator<Item = &(dyn Error + 'stati
 }
 
 /// A step, for programs.
-pub(crate) fn event_name(progress: &Progress) -> &'static str {
-    describe(progress).0
+pub(crate) const fn event_name(progress: &Progress) -> &'static str {
+    match progress {
+        Progress::Found { .. } => "found",
+        Progress::Key { .. } => "key",
+        Progress::PossessionProven { .. } => "possession-proven",
+        Progress::Issued { .. } => "issued",
+        Progress::KnownCertificate { .. } => "known-certificate",
+        Progress::Recorded => "recorded",
+        Progress::Delivering { .. } => "delivering",
+        Progress::Stored => "stored",
+        Progress::Proven => "proven",
+        Progress::Sealed => "sealed",
+        Progress::Restarted { .. } => "restarted",
+    }
 }
 
 /// A step, for people.
 pub(crate) fn sentence(progress: &Progress) -> String {
-    describe(progress).1
+    describe(progress).0
 }
 
-/// Name, sentence and facts of a step.
-fn describe(progress: &Progress) -> (&'static str, String, Value) {
+/// Sentence and facts of a step.
+fn describe(progress: &Progress) -> (String, Value) {
     match progress {
         Progress::Found { device, stage } => (
-            "found",
             format!("found {device} ({stage})"),
             json!({ "device": device.as_str(), "stage": stage.to_string() }),
         ),
         Progress::Key { public_key } => {
             let public_key = hex(public_key.as_sec1());
             let start = public_key.get(2..18).unwrap_or_default();
-            ("key", format!("key {start}…"), json!({ "public_key": public_key }))
+            (format!("key {start}…"), json!({ "public_key": public_key }))
         }
         Progress::PossessionProven { csr_len } => {
-            ("possession-proven", "it holds that key".into(), json!({ "csr_len": csr_len }))
+            ("it holds that key".into(), json!({ "csr_len": csr_len }))
         }
         Progress::Issued { cert_serial } => (
-            "issued",
             format!("certificate {cert_serial} signed"),
             json!({ "cert_serial": cert_serial.to_string() }),
         ),
         Progress::KnownCertificate { cert_serial } => (
-            "known-certificate",
             format!("certificate {cert_serial} is in the ledger"),
             json!({ "cert_serial": cert_serial.to_string() }),
         ),
-        Progress::Recorded => ("recorded", "recorded in the ledger".into(), json!({})),
-        Progress::Delivering { have, len } => (
-            "delivering",
-            format!("delivered {have} of {len} bytes"),
-            json!({ "have": have, "len": len }),
-        ),
-        Progress::Stored => ("stored", "checked and stored by the device".into(), json!({})),
-        Progress::Proven => ("proven", "it has proven what it stores".into(), json!({})),
-        Progress::Sealed => ("sealed", "sealed".into(), json!({})),
+        Progress::Recorded => ("recorded in the ledger".into(), json!({})),
+        Progress::Delivering { have, len } => {
+            (format!("delivered {have} of {len} bytes"), json!({ "have": have, "len": len }))
+        }
+        Progress::Stored => ("checked and stored by the device".into(), json!({})),
+        Progress::Proven => ("it has proven what it stores".into(), json!({})),
+        Progress::Sealed => ("sealed".into(), json!({})),
         Progress::Restarted { restarts } => (
-            "restarted",
             format!("the device lost the session; starting again ({restarts})"),
             json!({ "restarts": restarts }),
         ),

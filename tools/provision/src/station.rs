@@ -18,7 +18,6 @@ mod slot;
 mod slots;
 mod tally;
 
-use core::cell::RefCell;
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::path::PathBuf;
@@ -162,11 +161,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                         let (shared, tell, records) = (&shared, tell.clone(), records.as_ref());
                         scope.spawn(move || {
                             let ended = Ended { slot, tell };
-                            let recorder = Recorder::new(records, Some(ended.slot.name()));
-                            let recorder = RefCell::new(recorder);
+                            let mut recorder = Recorder::new(records, Some(ended.slot.name()));
                             slot::serve(&ended.slot, shared, |port, told| {
                                 // Before anybody is told: who sees PASS can count on the record.
-                                let recorded = record(&mut recorder.borrow_mut(), port, &told);
+                                let recorded = record(&mut recorder, port, &told);
                                 ended.tell(port, told);
                                 if let Err(fault) = recorded {
                                     ended.unrecorded(port, fault);
@@ -244,17 +242,21 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         result
     });
     drop(screen);
-    let stopped_by = stopped_by?;
     let closed = shared.job.books.close();
+    let stopped_by = stopped_by?;
     for news in shared.job.books.news() {
         line_ledger::tell(&news, report)?;
     }
     report.station(&tally)?;
-    match stopped_by {
+    let result = match stopped_by {
         None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => closed,
+        None => return closed,
         Some(exit_code) => Err(Fault::StationStopped { exit_code }),
+    };
+    if let Err(fault) = closed {
+        report.fault(None, &fault);
     }
+    result
 }
 
 /// Hands a scan to the slot it is for.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use postgres::{Client, NoTls};
 use provision_ledger::SqlLedger;
 use provision_testkit::servers::Postgres;
 use tempfile::TempDir;
@@ -54,6 +55,18 @@ impl Backend for Server {
 
     fn address(&self) -> String {
         self.0.url()
+    }
+}
+
+impl Server {
+    /// Another program that writes, and does not come to an end.
+    pub(crate) fn held(&self) -> Client {
+        let mut raw = Client::connect(&self.address(), NoTls).unwrap();
+        raw.batch_execute(
+            "BEGIN; SELECT pg_advisory_xact_lock(1347571542, hashtext(current_schema()))",
+        )
+        .unwrap();
+        raw
     }
 }
 

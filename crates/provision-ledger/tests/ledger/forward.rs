@@ -290,6 +290,110 @@ fn the_last_places_are_for_those_who_make_devices() {
     factory.assert_sound(&["a", "b"]);
 }
 
+/// When all stations come back at once, one that finds no turn keeps its lease, and goes on.
+#[test]
+fn a_server_that_has_no_turn_is_as_one_that_is_away() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.server.0.crash();
+    factory.make(&mut station, "d1", &Key::new(), NOW_S + 1).unwrap();
+    factory.server.0.go_on().unwrap();
+
+    let other = factory.server.held();
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert!(station.is_alone());
+    assert_eq!(station.lease().unwrap().unwrap().left(), 3);
+    factory.make(&mut station, "d2", &Key::new(), NOW_S + 61).unwrap();
+    drop(station);
+    let mut station = factory.station("a", 4, NOW_S + 62);
+    assert!(station.is_alone(), "begun while there is no turn");
+    factory.make(&mut station, "d3", &Key::new(), NOW_S + 63).unwrap();
+    drop(other);
+
+    station.look_for_server(NOW_S + 200).unwrap();
+    assert!(!station.is_alone());
+    assert_eq!(merged(&mut station).certificates, 3);
+    assert_eq!(factory.used_and_leased(), (3, 4));
+
+    let other = factory.server.held();
+    station.end(NOW_S + 201).unwrap();
+    drop(other);
+    assert_eq!(factory.used_and_leased(), (3, 4), "kept, for the next time");
+    factory.assert_sound(&["a"]);
+}
+
+/// A station that runs for longer than its lease lasts has one all the time.
+#[test]
+fn a_lease_is_renewed_at_half_its_time() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    station.look_for_server(NOW_S + 35 * HOUR_S).unwrap();
+    assert_eq!(station.lease().unwrap().unwrap().number, 1);
+    station.look_for_server(NOW_S + 36 * HOUR_S).unwrap();
+    let lease = station.lease().unwrap().unwrap();
+    assert_eq!((lease.number, lease.expires_at_s), (2, NOW_S + 108 * HOUR_S));
+    assert_eq!(factory.used_and_leased(), (0, 4), "one at a time");
+
+    // One that finds no turn goes on with what it has.
+    let other = factory.server.held();
+    station.look_for_server(NOW_S + 72 * HOUR_S).unwrap();
+    assert!(station.is_alone());
+    factory.make(&mut station, "d1", &Key::new(), NOW_S + 73 * HOUR_S).unwrap();
+    drop(other);
+    station.look_for_server(NOW_S + 74 * HOUR_S).unwrap();
+    let lease = station.lease().unwrap().unwrap();
+    assert_eq!((lease.number, lease.expires_at_s), (3, NOW_S + 146 * HOUR_S));
+    assert_eq!(factory.enrolled(), ["d1"]);
+    factory.assert_sound(&["a"]);
+}
+
+/// What is known to be at the server takes no place when the server is away.
+#[test]
+fn a_device_that_the_server_knows_needs_no_place() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 1, NOW_S);
+    let key = Key::new();
+    // As one that was cut off before its proof.
+    station.record(&factory.ca.certify("d1", &key), false, NOW_S).unwrap();
+    let standing = station.standing(&serial("d1"), &key.public(), NOW_S).unwrap();
+    assert!(matches!(standing, Standing::Live(_)), "{standing:?}");
+    factory.server.0.crash();
+    let standing = station.standing(&serial("d1"), &key.public(), NOW_S + 1).unwrap();
+    assert!(matches!(standing, Standing::Live(_)), "{standing:?}");
+    assert!(station.is_alone());
+    assert_eq!(station.lease().unwrap().unwrap().left(), 1);
+}
+
+/// Which certificate ends when a key is replaced is the server's to say.
+#[test]
+fn a_key_is_not_replaced_without_the_server() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+    let second = factory.ca.certify("d1", &Key::new());
+    factory.server.0.crash();
+    let away = station.record(&second, true, NOW_S + 1);
+    assert!(
+        matches!(&away, Err(RecordIssuedError::Storage(error))
+            if matches!(error.fault, StorageFault::Unreachable { .. })),
+        "{away:?}"
+    );
+    let known = station.record(&second, true, NOW_S + 2);
+    assert!(matches!(known, Err(RecordIssuedError::DeviceHasCertificate { .. })), "{known:?}");
+    factory.server.0.go_on().unwrap();
+
+    station.look_for_server(NOW_S + 60).unwrap();
+    station.record(&second, true, NOW_S + 61).unwrap();
+    factory.server.0.crash();
+    let live = station.live(&serial("d1"), NOW_S + 62).unwrap().unwrap();
+    assert_eq!(live.chain.leaf_sha256(), second.leaf_sha256(), "known here too");
+    factory.server.0.go_on().unwrap();
+    station.look_for_server(NOW_S + 120).unwrap();
+    assert_eq!(factory.server.open().conflicts().unwrap(), []);
+    assert_eq!(factory.used_and_leased(), (1, 4));
+    factory.assert_sound(&["a"]);
+}
+
 /// Somebody copied a file, and two stations use the same places.
 #[test]
 fn a_copied_file_does_not_exceed_the_quota() {

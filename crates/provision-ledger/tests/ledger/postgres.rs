@@ -311,11 +311,7 @@ fn one_who_holds_the_ledger_too_long_is_named() {
     let server = Server::start();
     let (mut ca, mut ledger) = (Ca::new(), server.open());
     ledger.set_patience(Duration::from_millis(50)).unwrap();
-    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
-    raw.batch_execute(
-        "BEGIN; SELECT pg_advisory_xact_lock(1347571542, hashtext(current_schema()))",
-    )
-    .unwrap();
+    let mut raw = server.held();
     let chain = ca.certify("d1", &Key::new());
     let locked = ledger.record_issued(&chain, NOW_S).unwrap_err();
     assert!(locked.to_string().contains("it is locked by another program"), "{locked}");

@@ -32,6 +32,9 @@ impl<'a> Recorder<'a> {
 
     /// A step of the run under way.
     pub(crate) fn hear(&mut self, progress: &Progress) {
+        if self.records.is_none() {
+            return;
+        }
         let name = report::event_name(progress);
         match (progress, self.steps.last_mut()) {
             // A delivery comes in many pieces and is one step.

@@ -79,7 +79,7 @@ pub(crate) enum State {
 }
 
 /// Serves a slot until everything is to end.
-pub(super) fn serve(slot: &Slot, shared: &Shared<'_>, tell: impl Fn(&str, Told)) {
+pub(super) fn serve(slot: &Slot, shared: &Shared<'_>, tell: impl FnMut(&str, Told)) {
     let mut serving = Serving {
         slot,
         shared,
@@ -131,7 +131,7 @@ impl fmt::Display for State {
     }
 }
 
-impl<T: Fn(&str, Told)> Serving<'_, T> {
+impl<T: FnMut(&str, Told)> Serving<'_, T> {
     /// One look at the slot, and whatever follows from it.
     fn turn(&mut self) -> Result<(), Fault> {
         let Some(port) = self.slot.port()? else {
@@ -163,7 +163,7 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
                 return Ok(());
             }
             Presence::Stranger(fault) => {
-                self.missed = 0;
+                (self.missed, self.noisy) = (0, 0);
                 if self.done != Some(None) {
                     self.done = Some(None);
                     self.said = None;
@@ -173,7 +173,7 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
                 return Ok(());
             }
         };
-        self.missed = 0;
+        (self.missed, self.noisy) = (0, 0);
         if self.done.as_ref().is_some_and(|done| done.as_ref() == Some(&device)) {
             sleep(LOOK_EACH);
             return Ok(());
@@ -201,7 +201,7 @@ impl<T: Fn(&str, Told)> Serving<'_, T> {
             _ => 0,
         };
         let started = Instant::now();
-        let (tell, shared) = (&self.tell, self.shared);
+        let (tell, shared) = (&mut self.tell, self.shared);
         let result = line.reset(shared.ports).and_then(|()| {
             let progress = |progress| tell(port, Told::Progress(progress));
             run::run(&shared.job, line, Some(expected), &shared.ending, progress)

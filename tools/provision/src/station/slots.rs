@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serialport::{SerialPortInfo, SerialPortType};
+use serialport::{SerialPortInfo, SerialPortType, UsbPortInfo};
 
 use crate::fault::Fault;
 
@@ -144,6 +144,10 @@ impl Wanted {
             None => matches(pattern, &port.port_name)
                 .then(|| Slot::new(&port.port_name, Place::Port(port.port_name.clone()))),
         })?;
+        if self.known.contains(&slot) {
+            return None;
+        }
+        // A slot that was named may have this place in other words.
         let taken = self.known.iter().any(|known| match &known.0.1 {
             Place::Port(path) => *path == port.port_name,
             Place::Usb(place) => {
@@ -178,7 +182,7 @@ fn available() -> Result<Vec<SerialPortInfo>, Fault> {
 /// Where a USB port is plugged in: `1-2.3`; and `1-2.3:1`, if its interface is not the adapter's
 /// first: several ports of one adapter are at one location.
 pub(crate) fn location_of(port: &SerialPortInfo) -> Option<String> {
-    let SerialPortType::UsbPort(usb) = &port.port_type else { return None };
+    let usb = usb_of(port)?;
     let location = usb.location.as_ref()?;
     Some(match usb.interface {
         None | Some(0) => location.to_string(),
@@ -186,18 +190,20 @@ pub(crate) fn location_of(port: &SerialPortInfo) -> Option<String> {
     })
 }
 
+const fn usb_of(port: &SerialPortInfo) -> Option<&UsbPortInfo> {
+    match &port.port_type {
+        SerialPortType::UsbPort(usb) => Some(usb),
+        _ => None,
+    }
+}
+
 /// The port at this place. Without an interface it is the first that the adapter has.
 fn port_at<'a>(place: &str, ports: &'a [SerialPortInfo]) -> Option<&'a SerialPortInfo> {
-    let at = |port: &&SerialPortInfo| match &port.port_type {
-        SerialPortType::UsbPort(usb) => {
-            usb.location.as_ref().is_some_and(|location| location.to_string() == place)
-        }
-        _ => false,
+    let at = |port: &&SerialPortInfo| {
+        let location = usb_of(port).and_then(|usb| usb.location.as_ref());
+        location.is_some_and(|location| location.to_string() == place)
     };
-    let interface = |port: &&SerialPortInfo| match &port.port_type {
-        SerialPortType::UsbPort(usb) => usb.interface,
-        _ => None,
-    };
+    let interface = |port: &&SerialPortInfo| usb_of(port).and_then(|usb| usb.interface);
     let exactly = ports.iter().find(|port| location_of(port).as_deref() == Some(place));
     exactly.or_else(|| ports.iter().filter(at).min_by_key(interface))
 }
@@ -217,8 +223,6 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serialport::UsbPortInfo;
-
     use super::*;
 
     fn usb(name: &str, location: &str, interface: u8) -> SerialPortInfo {
