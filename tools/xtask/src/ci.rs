@@ -6,6 +6,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
 use provision_testkit::cli::{built_program, firmware_variable};
 
@@ -39,20 +40,21 @@ pub(crate) fn run() -> Result<(), Fault> {
         ZOOKEEPER,
     ])?;
 
-    step("format");
+    let steps = Steps::begin();
+    steps.next("format");
     for workspace in WORKSPACES {
         cargo(&["fmt", "--all", "--check", "--manifest-path", workspace])?;
     }
 
-    step("lints");
+    steps.next("lints");
     let deny_warnings = ["--", "--deny", "warnings"];
     cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat())?;
 
     // A mistake shows within minutes; all of them run again, with the rest, at the end.
-    step("fast tests");
+    steps.next("fast tests");
     test(&["--workspace", "--lib", "--bins", "--locked"], &[])?;
 
-    step("firmware");
+    steps.next("firmware");
     // What the tests need, built here once, so that none of them waits for cargo.
     let mut found: Vec<(String, PathBuf)> = Vec::new();
     for board in Board::ALL {
@@ -62,29 +64,29 @@ pub(crate) fn run() -> Result<(), Fault> {
             .extend(images.into_iter().take(1).map(|first| (firmware_variable(board.name), first)));
     }
 
-    step("sizes");
+    steps.next("sizes");
     sizes::run(false)?;
 
-    step("device");
+    steps.next("device");
     bench::run(Bench::Device { json: false })?;
 
-    step("simulation");
+    steps.next("simulation");
     simulate::run(&simulate::CI)?;
 
-    step("real boards");
+    steps.next("real boards");
     real_boards::run(None, real_boards::Options::default())?;
 
-    step("features");
+    steps.next("features");
     hack::run()?;
 
-    step("fuzzing");
+    steps.next("fuzzing");
     fuzz::run(&fuzz::CI)?;
     fuzz::run(&fuzz::CI_PLANTED)?;
 
-    step("documentation");
+    steps.next("documentation");
     cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"])?;
 
-    step("tests");
+    steps.next("tests");
     let program = built_program().while_doing("building the CLI")?;
     found.push(("PROVISION_PROGRAM".into(), program));
     found.push(("PROVISION_PKILINT".into(), python::PKILINT.ensure()?));
@@ -121,8 +123,18 @@ fn lint_firmware(board: &'static Board, deny_warnings: &[&str]) -> Result<(), Fa
     Ok(())
 }
 
-fn step(name: &str) {
-    eprintln!("── {name}");
+/// Says what is done next, and when: where the time goes is seen in any log.
+struct Steps(Instant);
+
+impl Steps {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    fn next(&self, name: &str) {
+        let seconds = self.0.elapsed().as_secs();
+        eprintln!("── {name} (after {}:{:02})", seconds / 60, seconds % 60);
+    }
 }
 
 fn cargo(arguments: &[&str]) -> Result<(), Fault> {
