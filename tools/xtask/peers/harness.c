@@ -181,9 +181,9 @@ static struct block *freed;
 static uint8_t *never_used;
 static uint32_t heap_used, heap_peak;
 
-void *heap_allocate(size_t count, size_t size)
+void *heap_take(size_t size)
 {
-    const uint32_t wanted = ((uint32_t)(count * size) + 7u) & ~7u;
+    const uint32_t wanted = ((uint32_t)size + 7u) & ~7u;
     struct block **at = &freed;
     while (*at && ((*at)->size < wanted || (*at)->size > wanted + 64))
         at = &(*at)->next;
@@ -199,11 +199,16 @@ void *heap_allocate(size_t count, size_t size)
         never_used += wanted + sizeof *block;
         block->size = wanted;
     }
-    memset(block + 1, 0, wanted);
     heap_used += block->size + sizeof *block;
     if (heap_used > heap_peak)
         heap_peak = heap_used;
     return block + 1;
+}
+
+void *heap_take_cleared(size_t count, size_t size)
+{
+    void *at = heap_take(count * size);
+    return at ? memset(at, 0, count * size) : NULL;
 }
 
 void heap_free(void *at)
@@ -218,7 +223,7 @@ void heap_free(void *at)
 
 void *heap_resize(void *at, size_t size)
 {
-    void *grown = heap_allocate(1, size);
+    void *grown = heap_take(size);
     if (at && grown) {
         const size_t had = ((struct block *)at - 1)->size;
         memcpy(grown, at, had < size ? had : size);

@@ -25,7 +25,8 @@ uint64_t count_instructions(void);
 void measure(int (*operation)(void), unsigned runs);
 
 /* What libraries allocate from. Counted: eight bytes a block besides what was asked for. */
-void *heap_allocate(size_t count, size_t size);
+void *heap_take(size_t size);
+void *heap_take_cleared(size_t count, size_t size);
 void *heap_resize(void *block, size_t size);
 void heap_free(void *block);
 

@@ -5,7 +5,7 @@
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_PLATFORM_NO_STD_FUNCTIONS
-#define MBEDTLS_PLATFORM_CALLOC_MACRO heap_allocate
+#define MBEDTLS_PLATFORM_CALLOC_MACRO heap_take_cleared
 #define MBEDTLS_PLATFORM_FREE_MACRO heap_free
 
 #define MBEDTLS_ASN1_PARSE_C
@@ -54,5 +54,5 @@
 #endif
 
 #include <stddef.h>
-void *heap_allocate(size_t count, size_t size);
+void *heap_take_cleared(size_t count, size_t size);
 void heap_free(void *block);
