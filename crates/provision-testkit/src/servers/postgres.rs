@@ -95,7 +95,6 @@ impl Postgres {
     ///
     /// Its processes cannot be listed.
     pub fn freeze(&self) -> io::Result<()> {
-        // First the one that starts others.
         self.signal_all(Signal::SIGSTOP)
     }
 
@@ -111,7 +110,13 @@ impl Postgres {
     fn signal_all(&self, signal: Signal) -> io::Result<()> {
         let Some(started) = &self.started else { return Ok(()) };
         let first = started.id();
-        let mut all = vec![first];
+        let send = |id: u32, signal| {
+            if let Ok(id) = i32::try_from(id) {
+                let _ = kill(Pid::from_raw(id), signal);
+            }
+        };
+        // First the one that starts others: it is not to start one more while they are listed.
+        send(first, signal);
         for process in fs::read_dir("/proc")? {
             let name = process?.file_name();
             let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -121,12 +126,7 @@ impl Postgres {
             let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
             let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
             if parent == Some(first.to_string().as_str()) {
-                all.push(id);
-            }
-        }
-        for id in all {
-            if let Ok(id) = i32::try_from(id) {
-                let _ = kill(Pid::from_raw(id), signal);
+                send(id, signal);
             }
         }
         Ok(())
