@@ -15,8 +15,9 @@ use crate::database::{Row, Value, damaged, from_sql_time, to_sql_time};
 use crate::ledger::{StorageError, StorageFault};
 use crate::lot::Lot;
 use crate::query;
+use crate::row::StoredEntry;
 use crate::session::{Reading, Writing};
-use crate::sql_ledger::SqlLedger;
+use crate::sql_ledger::{SqlLedger, find};
 
 /// The record of certificates that were signed from a CSR or for a host, and of what was revoked.
 ///
@@ -462,15 +463,12 @@ pub(crate) fn revoke_leaf(
     add_revocation(session, identity, name.to_owned(), reason, at_s).map(drop)
 }
 
-/// Whether a certificate is revoked; one that cannot be read is not.
-pub(crate) fn revocation_of_leaf(
+/// The revocation of a device's certificate, by its row.
+pub(crate) fn revocation_of_entry(
     session: &mut Reading<'_>,
-    der: &[u8],
+    entry: i64,
 ) -> Result<Option<RevocationRecord>, StorageError> {
-    match Identity::of(der) {
-        Ok(identity) => revocation(session, &identity.issuer_key_id, &identity.cert_serial),
-        Err(_) => Ok(None),
-    }
+    session.first(query::REVOCATION_OF_ENTRY, &[entry.into()], revocation_from_row)
 }
 
 impl Certificates for SqlLedger {
@@ -525,11 +523,9 @@ impl Certificates for SqlLedger {
         device: &DeviceSerial,
     ) -> Result<Option<RevocationRecord>, StorageError> {
         self.read(|session| {
-            let meant = meant(session, &Which::OfDevice(device.clone()))?;
-            match meant.first().and_then(|(der, _)| Identity::of(der).ok()) {
-                Some(identity) => {
-                    revocation(session, &identity.issuer_key_id, &identity.cert_serial)
-                }
+            let entry = find(session, query::ENTRY_BY_DEVICE, device.as_str().into())?;
+            match entry {
+                Some(StoredEntry { id, .. }) => revocation_of_entry(session, id),
                 None => Ok(None),
             }
         })

@@ -10,7 +10,7 @@ use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 use thiserror::Error;
 
-use crate::certificates::revocation_of_leaf;
+use crate::certificates::revocation_of_entry;
 use crate::chain::Kind;
 use crate::conflict::{self, ConflictRecord};
 use crate::database::{Row, to_sql_time};
@@ -462,9 +462,8 @@ fn merge_proof(
     if session.first(query::PROOF, &proof, |row| row.int(0))?.is_some() {
         return Ok(());
     }
-    let chain = session.first(query::CHAIN, &[id.into()], chain_from_row)?;
-    if let Some(chain) = chain
-        && revocation_of_leaf(session, chain.leaf())?.is_some()
+    if revocation_of_entry(session, id)?.is_some()
+        && let Some(chain) = session.first(query::CHAIN, &[id.into()], chain_from_row)?
     {
         let record = match conflict::find(session, &kept.leaf_sha256)? {
             Some(record) => record,

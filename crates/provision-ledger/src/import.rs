@@ -5,7 +5,7 @@ use provision_wire::DeviceSerial;
 use thiserror::Error;
 
 use crate::certificates::{
-    RecordCertificateError, Unreadable, import_certificate, import_revocation, revocation_of_leaf,
+    RecordCertificateError, Unreadable, import_certificate, import_revocation, revocation_of_entry,
 };
 use crate::chain::Kind;
 use crate::database::to_sql_time;
@@ -191,8 +191,7 @@ fn add_device(
     }
     if let Some(before) = before {
         // A later one only after one that was revoked: nothing is revoked by the way.
-        let leaf = session.first(query::CHAIN, &[before.id.into()], |row| row.blob(0))?;
-        let revoked = revocation_of_leaf(session, &leaf.unwrap_or_default())?.is_some();
+        let revoked = revocation_of_entry(session, before.id)?.is_some();
         if generation <= have || !revoked {
             return Err(other(before.entry.cert_serial));
         }

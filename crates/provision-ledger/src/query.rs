@@ -55,6 +55,14 @@ pub(crate) const REVOCATION: &str = "
     SELECT issuer_key_id, cert_serial, name, reason, revoked_at_s, not_after_s FROM revocation
     WHERE issuer_key_id = ?1 AND cert_serial = ?2";
 
+/// Of the certificate in a row of `entry`.
+pub(crate) const REVOCATION_OF_ENTRY: &str = "
+    SELECT revocation.issuer_key_id, revocation.cert_serial, revocation.name, revocation.reason,
+           revocation.revoked_at_s, revocation.not_after_s
+    FROM entry JOIN revocation ON revocation.issuer_key_id = entry.issuer_key_id
+                              AND revocation.cert_serial = entry.cert_serial
+    WHERE entry.id = ?1";
+
 /// All of a CA. What looks needless keeps the database from the index: it would sort a million rows
 /// instead of reading them in order.
 pub(crate) const REVOCATIONS: &str = "

@@ -8,7 +8,7 @@ use provision_csr::PublicKey;
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 
-use crate::certificates::{issuer_key_id_of, revocation};
+use crate::certificates::{issuer_key_id_of, revocation_of_entry, revoke_leaf};
 use crate::chain::Kind;
 use crate::database::{Database, Value, damaged, to_sql_time};
 use crate::ledger::{
@@ -333,23 +333,8 @@ pub(crate) fn add_entry(
 /// The certificate before is on the CRL from now on.
 fn supersede(session: &mut Writing<'_>, before: &StoredEntry) -> Result<(), StorageError> {
     let leaf = session.first(query::CHAIN, &[before.id.into()], |row| row.blob(0))?;
-    let issuer_key_id = issuer_key_id_of(&leaf.unwrap_or_default());
-    let Entry { cert_serial, device, not_after_s, .. } = &before.entry;
-    if revocation(session, &issuer_key_id, cert_serial)?.is_some() {
-        return Ok(());
-    }
-    session.add(
-        Kind::Revocation,
-        &[
-            (&issuer_key_id).into(),
-            cert_serial.as_bytes().into(),
-            device.as_str().into(),
-            SUPERSEDED.into(),
-            to_sql_time(session.at_s()).into(),
-            to_sql_time(*not_after_s).into(),
-        ],
-    )?;
-    Ok(())
+    let device = before.entry.device.as_str();
+    revoke_leaf(session, &leaf.unwrap_or_default(), device, SUPERSEDED)
 }
 
 fn upper_chain_id(session: &mut Writing<'_>, chain: &Chain) -> Result<i64, StorageError> {
@@ -385,9 +370,7 @@ pub(crate) fn add_proof(
             found: enrolled.cert_serial().clone(),
         });
     }
-    let leaf = session.first(query::CHAIN, &[id.into()], |row| row.blob(0))?;
-    let issuer_key_id = issuer_key_id_of(&leaf.unwrap_or_default());
-    if revocation(session, &issuer_key_id, &entry.cert_serial)?.is_some() {
+    if revocation_of_entry(session, id)?.is_some() {
         return Err(RecordEnrolledError::Revoked {
             device: device.clone(),
             cert_serial: entry.cert_serial,
@@ -480,6 +463,6 @@ impl fmt::Debug for SqlLedger {
 }
 
 /// CRLReason superseded (RFC 5280 section 5.3.1).
-const SUPERSEDED: i64 = 4;
+const SUPERSEDED: u8 = 4;
 
 const STATION_KEY: &str = "station.key";
