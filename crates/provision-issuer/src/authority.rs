@@ -103,7 +103,8 @@ impl CaCertificate {
             // What it signs needs one all the same; a validator compares only where both have it.
             None => key_id(tbs.subject_public_key_info()).map_err(CaFault::NotACertificate)?,
         };
-        let identity = IssuerIdentity { name: tbs.subject().clone(), key_id };
+        let identity =
+            IssuerIdentity::new(tbs.subject().clone(), key_id).map_err(CaFault::NotACertificate)?;
         Ok(Self { certificate, der, identity })
     }
 

@@ -90,7 +90,7 @@ impl Contents {
         &self,
         subject: &Name,
         subject_key: &SubjectPublicKeyInfoOwned,
-        issuer_key_id: &OctetString,
+        issuer: &IssuerIdentity,
     ) -> der::Result<Vec<Extension>> {
         let constraints = BasicConstraints { ca: self.ca.is_some(), path_len_constraint: self.ca };
         let mut all = vec![
@@ -106,11 +106,7 @@ impl Contents {
             all.push(SubjectAltName(self.names.clone()).to_extension(subject, &[])?);
         }
         all.push(SubjectKeyIdentifier(key_id(subject_key)?).to_extension(subject, &[])?);
-        let authority = AuthorityKeyIdentifier {
-            key_identifier: Some(issuer_key_id.clone()),
-            ..AuthorityKeyIdentifier::default()
-        };
-        all.push(authority.to_extension(subject, &[])?);
+        all.push(issuer.authority_key.clone());
         if !self.crl.is_empty() {
             let points: der::Result<Vec<_>> = self.crl.iter().map(|url| point(url)).collect();
             all.push(CrlDistributionPoints(points?).to_extension(subject, &[])?);
@@ -142,6 +138,21 @@ impl Contents {
 pub(crate) struct IssuerIdentity {
     pub(crate) name: Name,
     pub(crate) key_id: OctetString,
+    /// `name` in DER: the same in every certificate.
+    pub(crate) name_der: Vec<u8>,
+    /// So is the extension by which certificates name its key.
+    pub(crate) authority_key: Extension,
+}
+
+impl IssuerIdentity {
+    pub(crate) fn new(name: Name, key_id: OctetString) -> der::Result<Self> {
+        let authority_key = AuthorityKeyIdentifier {
+            key_identifier: Some(key_id.clone()),
+            ..AuthorityKeyIdentifier::default()
+        };
+        let authority_key = authority_key.to_extension(&name, &[])?;
+        Ok(Self { name_der: name.to_der()?, name, key_id, authority_key })
+    }
 }
 
 /// A certificate could not be made.
@@ -169,13 +180,13 @@ pub(crate) fn certify(
     signer: &mut impl CaSigner,
 ) -> Result<Vec<u8>, CertifyError> {
     let extensions =
-        statement.contents.extensions(&statement.subject, &statement.public_key, &issuer.key_id)?;
+        statement.contents.extensions(&statement.subject, &statement.public_key, issuer)?;
     let algorithm = signer.algorithm().identifier().to_der()?;
     let mut tbs = Vec::with_capacity(1024);
     tbs.extend(VERSION_3);
     Uint::new(&random_cert_serial()?)?.encode_to_vec(&mut tbs)?;
     tbs.extend(&algorithm);
-    issuer.name.encode_to_vec(&mut tbs)?;
+    tbs.extend(&issuer.name_der);
     statement.validity.to_x509()?.encode_to_vec(&mut tbs)?;
     statement.subject.encode_to_vec(&mut tbs)?;
     statement.public_key.encode_to_vec(&mut tbs)?;

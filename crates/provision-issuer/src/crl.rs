@@ -28,7 +28,7 @@ use x509_cert::time::Time;
 
 use crate::algorithm::{self, SignatureFault};
 use crate::authority::{Authority, CaCertificate, OpenError};
-use crate::certificate::{CertifyError, SEQUENCE, push_header, sign_whole, uri};
+use crate::certificate::{CertifyError, IssuerIdentity, SEQUENCE, push_header, sign_whole, uri};
 use crate::inspect::name_text;
 use crate::issuer::present;
 use crate::key_file;
@@ -368,7 +368,7 @@ impl<S: CaSigner> Authority<S> {
         let algorithm = self.signer().algorithm().identifier().to_der()?;
         let mut tbs = VERSION_2.to_vec();
         tbs.extend(&algorithm);
-        identity.name.encode_to_vec(&mut tbs)?;
+        tbs.extend(&identity.name_der);
         time(request.now_s)?.encode_to_vec(&mut tbs)?;
         time(request.next_update_s)?.encode_to_vec(&mut tbs)?;
         if !entries.is_empty() {
@@ -384,17 +384,9 @@ impl<S: CaSigner> Authority<S> {
     }
 }
 
-fn crl_extensions(
-    request: &CrlRequest,
-    issuer: &crate::certificate::IssuerIdentity,
-) -> der::Result<Vec<Extension>> {
-    let authority = AuthorityKeyIdentifier {
-        key_identifier: Some(issuer.key_id.clone()),
-        ..AuthorityKeyIdentifier::default()
-    };
+fn crl_extensions(request: &CrlRequest, issuer: &IssuerIdentity) -> der::Result<Vec<Extension>> {
     let number = CrlNumber(Uint::new(&request.number.to_be_bytes())?);
-    let mut all =
-        vec![authority.to_extension(&issuer.name, &[])?, number.to_extension(&issuer.name, &[])?];
+    let mut all = vec![issuer.authority_key.clone(), number.to_extension(&issuer.name, &[])?];
     if let Some(url) = &request.url {
         let point = IssuingDistributionPoint {
             distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),

@@ -352,10 +352,9 @@ impl NewAuthority<'_> {
             .without("CN")
             .with("CN", self.common_name)?
             .name(&Variables::default())?;
-        let identity = IssuerIdentity {
-            name: subject.clone(),
-            key_id: key_id(&public_key).map_err(CertifyError::from)?,
-        };
+        let identity = key_id(&public_key)
+            .and_then(|key_id| IssuerIdentity::new(subject.clone(), key_id))
+            .map_err(CertifyError::from)?;
         let Self { validity, contents, .. } = self;
         Ok((Statement { subject, public_key, validity, contents }, identity))
     }

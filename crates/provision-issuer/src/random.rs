@@ -1,5 +1,7 @@
 //! Randomness from the operating system.
 
+use core::cell::RefCell;
+
 use thiserror::Error;
 
 /// The operating system gave no random numbers.
@@ -15,17 +17,33 @@ pub(crate) fn random(out: &mut [u8]) -> Result<(), RandomError> {
 /// A serial number for a certificate: positive, and 20 octets when encoded, which is the most RFC
 /// 5280 section 4.1.2.2 allows. 158 random bits and more, so no two are alike and none can be
 /// foreseen.
-pub(crate) fn random_cert_serial() -> Result<[u8; 20], RandomError> {
-    loop {
-        let mut serial = [0; 20];
-        random(&mut serial)?;
-        // The top bit would make it negative, or 21 octets long.
-        serial[0] &= 0x7f;
-        // A leading zero would be dropped from the encoding.
-        if serial[0] != 0 {
-            return Ok(serial);
+pub(crate) fn random_cert_serial() -> Result<[u8; SERIAL_LEN], RandomError> {
+    DRAWN.with_borrow_mut(|drawn| {
+        loop {
+            if drawn.is_empty() {
+                // One call to the system for many: each takes half a hundredth of what a whole
+                // certificate takes. They are no secrets, so nothing is lost by having them ready.
+                let mut block = [0; SERIAL_LEN * SERIALS_IN_A_BLOCK];
+                random(&mut block)?;
+                drawn.extend_from_slice(block.as_chunks().0);
+            }
+            let Some(mut serial) = drawn.pop() else { continue };
+            // The top bit would make it negative, or 21 octets long.
+            serial[0] &= 0x7f;
+            // A leading zero would be dropped from the encoding.
+            if serial[0] != 0 {
+                return Ok(serial);
+            }
         }
-    }
+    })
+}
+
+const SERIAL_LEN: usize = 20;
+const SERIALS_IN_A_BLOCK: usize = 32;
+
+thread_local! {
+    /// Drawn, and not used yet.
+    static DRAWN: RefCell<Vec<[u8; SERIAL_LEN]>> = const { RefCell::new(Vec::new()) };
 }
 
 #[cfg(test)]
