@@ -105,6 +105,12 @@ pub(crate) fn put_pem(
     report.result(&format!("made the {what} {}", output.out.display()), &event)
 }
 
+/// A device's identifier as part of a file's name, on any system: Windows takes no colon. No other
+/// identifier becomes the same, for none has a percent sign.
+pub(crate) fn name_of(device: &str) -> String {
+    device.replace(':', "%3A")
+}
+
 pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }

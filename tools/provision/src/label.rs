@@ -212,9 +212,8 @@ pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
     }
 }
 
-/// Windows takes no colon in a name.
 fn in_dir(dir: &Path, facts: &Facts, format: Format) -> PathBuf {
-    dir.join(format!("{}.{}", facts.device.replace(':', "-"), format.ending()))
+    dir.join(format!("{}.{}", files::name_of(&facts.device), format.ending()))
 }
 
 fn draw(arguments: &Label, facts: &Facts) -> Result<Vec<u8>, Fault> {

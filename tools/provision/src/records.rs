@@ -24,6 +24,7 @@ use provision_issuer::inspect::time_text;
 use provision_ledger::station_fingerprint;
 
 use crate::fault::Fault;
+use crate::files::name_of;
 use crate::job::{Job, JobArguments};
 use crate::report::hex;
 use crate::system;
@@ -84,8 +85,7 @@ impl Records {
     /// Writes a record: whole, or not at all.
     fn write(&self, record: &Record) -> Result<(), Fault> {
         let device = record.device.as_deref().unwrap_or("no-device");
-        // Windows takes no colon in a name.
-        let device = device.replace(':', "-");
+        let device = name_of(device);
         let started = time_text(record.started_at_ms / 1000).replace([':', '-'], "");
         let name = format!("{started}-{device}-{}.json", record.id.get(..8).unwrap_or_default());
         let mut text = Vec::new();
