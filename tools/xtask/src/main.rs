@@ -57,7 +57,11 @@ enum Verb {
     /// Shows the main job on this machine: CA, device, enrollment, connection to a real server.
     Demo,
     /// Checks all that must hold before a change goes in.
-    Ci,
+    Ci {
+        /// What `ci` starts beside itself.
+        #[arg(long, hide = true)]
+        device_half: bool,
+    },
     /// Measures.
     Bench {
         /// What.
@@ -126,7 +130,8 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Demo => demo::run(),
-        Verb::Ci => ci::run(),
+        Verb::Ci { device_half: false } => ci::run(),
+        Verb::Ci { device_half: true } => ci::device_half(),
         Verb::Bench { what } => bench::run(what),
         Verb::Boards { board, json, lint } => {
             real_boards::run(board, real_boards::Options { json, lint })

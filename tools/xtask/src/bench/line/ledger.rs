@@ -54,6 +54,8 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
             .record_issued(&first, NOW_S)
             .while_doing("the first entry")?;
         fill(&path, entries).while_doing("filling a ledger")?;
+        // What was filled in is not to be written while others wait for the disk.
+        fs::File::open(&path).and_then(|file| file.sync_all()).while_doing("the disk")?;
         let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
         ledgers.push((entries, path, ledger, [Duration::ZERO; 2]));
     }
