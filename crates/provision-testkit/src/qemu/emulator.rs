@@ -21,7 +21,7 @@ use super::{Log, QemuError, bus};
 /// Patience for QEMU to come up, which takes a tenth of a second on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// Patience for QEMU to end when asked to.
-const END_WITHIN: Duration = Duration::from_secs(5);
+const END_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether QEMU ended.
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
