@@ -55,6 +55,8 @@ pub struct LeaseWish {
     pub places: u64,
     /// For how long, in seconds.
     pub lasts_s: u64,
+    /// Whether it is kept when the station ends, so that it can begin while its server is away.
+    pub keep: bool,
 }
 
 #[derive(Debug)]
@@ -205,19 +207,26 @@ impl StoreAndForward {
         }
     }
 
-    /// Gives back what is left of the lease, if the server is there: a station that ends needs none.
+    /// Ends the station: if the server is there, gives back what is left of the lease, or leases
+    /// anew, whichever was wished.
     ///
     /// # Errors
     ///
     /// [`StorageError`]; a server that is away, or has no turn for us, is none.
     pub fn end(&mut self, at_s: u64) -> Result<(), StorageError> {
-        let State::AtServer { server, .. } = &mut self.state else { return Ok(()) };
-        match self.fallback.merge(server, at_s) {
-            Ok(merged) => self.tell_of(merged),
-            Err(error) if is_out_of_reach(&error) => {}
-            Err(error) => return Err(error),
+        let alone = State::Alone { look_at_s: at_s };
+        let State::AtServer { mut server, .. } = core::mem::replace(&mut self.state, alone) else {
+            return Ok(());
+        };
+        let ended = if self.wish.keep {
+            self.settle(server, at_s)
+        } else {
+            self.fallback.merge(&mut server, at_s).map(|merged| self.tell_of(merged))
+        };
+        match ended {
+            Err(error) if is_out_of_reach(&error) => Ok(()),
+            ended => ended,
         }
-        Ok(())
     }
 
     /// As [`Ledger::standing`](crate::Ledger::standing).
@@ -395,7 +404,7 @@ impl StoreAndForward {
     fn settle(&mut self, mut server: Box<SqlLedger>, at_s: u64) -> Result<(), StorageError> {
         let merged = self.fallback.merge(&mut server, at_s)?;
         self.tell_of(merged);
-        let LeaseWish { lot, profile, places, lasts_s } = &self.wish;
+        let LeaseWish { lot, profile, places, lasts_s, keep: _ } = &self.wish;
         let terms = LeaseTerms {
             holder: self.fallback.holder(),
             lot,

@@ -126,6 +126,11 @@ pub(crate) struct Forward {
         value_parser = clap::value_parser!(u64).range(1..=8760)
     )]
     pub lease_hours: u64,
+
+    /// With `--fallback`: keeps the lease when the run ends, so that this station can start while the
+    /// ledger's server is away. Without it other stations have the places at once.
+    #[arg(long, requires = "fallback")]
+    pub keep_lease: bool,
 }
 
 /// How a port is used.
@@ -245,6 +250,7 @@ fn line_ledger(
         profile: profile.name.clone(),
         places: arguments.forward.lease,
         lasts_s: arguments.forward.lease_hours * 3600,
+        keep: arguments.forward.keep_lease,
     };
     let (key, ignore_clock) = (ledger::station_key(ca), system::clock_is_ignored());
     let mut opened = StoreAndForward::open(&server, &key, file, wish, ignore_clock, now_s)?;

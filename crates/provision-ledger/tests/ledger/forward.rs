@@ -28,13 +28,15 @@ struct Factory {
     server: Server,
     ca: Ca,
     dir: TempDir,
+    /// Whether stations keep their leases when they end.
+    keep: bool,
 }
 
 impl Factory {
     fn with_quota(quota: u64) -> Self {
         let (server, dir) = (Server::start(), tempfile::tempdir().unwrap());
         server.open().create_lot(&terms("W47", quota), NOW_S).unwrap();
-        Self { server, ca: Ca::new(), dir }
+        Self { server, ca: Ca::new(), dir, keep: false }
     }
 
     fn file(&self, station: &str) -> PathBuf {
@@ -47,8 +49,13 @@ impl Factory {
         places: u64,
         at_s: u64,
     ) -> Result<StoreAndForward, FallbackError> {
-        let wish =
-            LeaseWish { lot: lot("W47"), profile: "device".into(), places, lasts_s: 72 * HOUR_S };
+        let wish = LeaseWish {
+            lot: lot("W47"),
+            profile: "device".into(),
+            places,
+            lasts_s: 72 * HOUR_S,
+            keep: self.keep,
+        };
         let server = self.server.address().parse().unwrap();
         let key = self.dir.path().join(format!("{name}.key"));
         StoreAndForward::open(&server, &key, &self.file(name), wish, false, at_s)
@@ -344,6 +351,30 @@ fn a_lease_is_renewed_at_half_its_time() {
     let lease = station.lease().unwrap().unwrap();
     assert_eq!((lease.number, lease.expires_at_s), (3, NOW_S + 146 * HOUR_S));
     assert_eq!(factory.enrolled(), ["d1"]);
+    factory.assert_sound(&["a"]);
+}
+
+#[test]
+fn a_station_that_keeps_its_lease_begins_the_next_day_without_its_server() {
+    let mut factory = Factory::with_quota(100);
+    factory.keep = true;
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+    station.end(NOW_S + HOUR_S).unwrap();
+    drop(station);
+    assert_eq!(factory.used_and_leased(), (1, 4));
+    factory.server.0.crash();
+    let next_s = NOW_S + 72 * HOUR_S;
+    let mut station = factory.station("a", 4, next_s);
+    assert!(station.is_alone());
+    factory.make(&mut station, "d2", &Key::new(), next_s).unwrap();
+    station.end(next_s + 1).unwrap();
+    factory.server.0.go_on().unwrap();
+    // The next that keeps nothing gives back what is left.
+    factory.keep = false;
+    drop(station);
+    factory.station("a", 4, next_s + 60).end(next_s + 61).unwrap();
+    assert_eq!(factory.used_and_leased(), (2, 0));
     factory.assert_sound(&["a"]);
 }
 
