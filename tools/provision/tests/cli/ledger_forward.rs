@@ -94,6 +94,20 @@ fn a_line_goes_on_without_its_server_and_merges() {
     assert!(leases.iter().all(|lease| lease["ended_at_s"].is_u64()), "{leases:?}");
     let (ended, ..) = factory.ran(&["lot", "end-lease", "--lease", "99"]);
     assert_eq!(ended, 15);
+
+    // What others make of the ledger, they make of one on a server too.
+    let labels = factory.one(&["label", "--lot", "W47", "--format", "svg", "--out", "labels"]);
+    assert_eq!(labels["labels"], 3);
+    let report =
+        factory.one(&["report", "lot", "--id", "W47", "--format", "html", "--out", "W47.html"]);
+    assert_eq!((&report["devices"], &report["passed"]), (&3.into(), &3.into()));
+
+    // A lease that is kept is there the next morning, when the server is not.
+    assert_eq!(factory.enroll("sensor-0004", "a.db", &["--keep-lease"]).0, 0);
+    assert_eq!(factory.lot(), [4, 2, 4]);
+    factory.server.lock().unwrap().crash();
+    let (code, said) = factory.enroll("sensor-0005", "a.db", &[]);
+    assert_eq!(code, 0, "{said}");
 }
 
 /// What only the server could have known is named when it is there again, and stops the line once.
