@@ -13,7 +13,7 @@ fn whenever_the_station_is_killed_every_device_ends_sealed_with_one_certificate(
         times: 12,
         seed: 1,
         life_ms_max: 700,
-        within: Duration::from_secs(240),
+        within: Duration::from_secs(480),
         postgres: false,
         fallback: false,
     };
@@ -30,7 +30,7 @@ fn the_same_with_two_stations_and_a_database_that_is_cut_off() {
         times: 8,
         seed: 2,
         life_ms_max: 4000,
-        within: Duration::from_secs(240),
+        within: Duration::from_secs(480),
         postgres: true,
         fallback: false,
     };
@@ -48,7 +48,7 @@ fn two_stations_that_go_on_without_their_database_use_up_the_quota_and_no_more()
         times: 8,
         seed: 3,
         life_ms_max: 5000,
-        within: Duration::from_secs(400),
+        within: Duration::from_secs(600),
         postgres: true,
         fallback: true,
     };

@@ -206,22 +206,24 @@ fn a_flash_file_is_erased_and_never_overwritten() {
 }
 
 /// For the micro:bit: clears the first word of the vault by the flash controller, then says so.
-const CLEARS_A_WORD: [u16; 22] = [
+const CLEARS_A_WORD: [u16; 24] = [
     0x1000, 0x2000, // initial stack pointer
     0x0009, 0x0000, // reset: start, in Thumb
-    0x4804, // start: ldr   r0, =0x4001e504      CONFIG of the flash controller
+    0x4805, // start: ldr   r0, =0x4001e504      CONFIG of the flash controller
     0x2101, //        movs  r1, #1               write enable
     0x6001, //        str   r1, [r0]
-    0x4804, //        ldr   r0, =0x3dc00
+    0x4805, //        ldr   r0, =0x3dc00
     0x2100, //        movs  r1, #0
     0x6001, //        str   r1, [r0]
     0x2004, //        movs  r0, #4               SYS_WRITE0
-    0x4903, //        ldr   r1, =text
+    0x4904, //        ldr   r1, =text
     0xbeab, //        bkpt  0xab
-    0xe7fe, //        b     .
+    0xbf30, //        wfi                        one that spins would starve a busy host's QEMU
+    0xe7fd, //        b     . - 2
+    0x46c0, //        nop
     0xe504, 0x4001, // literals
     0xdc00, 0x0003, //
-    0x0028, 0x0000, //
+    0x002c, 0x0000, //
     0x6b6f, 0x000a, // text: "ok\n"
 ];
 
