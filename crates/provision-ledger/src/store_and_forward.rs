@@ -197,10 +197,7 @@ impl StoreAndForward {
     }
 
     fn renew(&mut self, at_s: u64) -> Result<(), FallbackError> {
-        let alone = State::Alone { look_at_s: at_s };
-        let State::AtServer { server, .. } = core::mem::replace(&mut self.state, alone) else {
-            return Ok(());
-        };
+        let Some(server) = self.leave_server(at_s) else { return Ok(()) };
         match self.settle(server, at_s) {
             Err(error) if is_out_of_reach(&error) => Ok(self.go_alone(&error, at_s)?),
             settled => Ok(settled?),
@@ -214,10 +211,7 @@ impl StoreAndForward {
     ///
     /// [`StorageError`]; a server that is away, or has no turn for us, is none.
     pub fn end(&mut self, at_s: u64) -> Result<(), StorageError> {
-        let alone = State::Alone { look_at_s: at_s };
-        let State::AtServer { mut server, .. } = core::mem::replace(&mut self.state, alone) else {
-            return Ok(());
-        };
+        let Some(mut server) = self.leave_server(at_s) else { return Ok(()) };
         let ended = if self.wish.keep {
             self.settle(server, at_s)
         } else {
@@ -245,9 +239,14 @@ impl StoreAndForward {
                 Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
                 standing => {
                     let standing = standing?;
-                    // It will be proven, perhaps when the server is away.
-                    if let Standing::Live(LiveCertificate { chain, .. }) = &standing {
-                        self.fallback.keep_known(chain, at_s)?;
+                    match &standing {
+                        // It will be proven, perhaps when the server is away.
+                        Standing::Live(LiveCertificate { chain, .. }) => {
+                            self.fallback.keep_known(chain, at_s)?;
+                        }
+                        // So that this file knows what a new key would replace.
+                        Standing::OtherKey { .. } => drop(self.live(device, at_s)?),
+                        _ => {}
                     }
                     return Ok(standing);
                 }
@@ -343,7 +342,7 @@ impl StoreAndForward {
     ) -> Result<(), RecordIssuedError> {
         let LeaseWish { lot, profile, .. } = self.wish.clone();
         let issuance = Issuance { chain, lot: Some(&lot), replace };
-        if !self.is_alone() && !replace {
+        if !self.is_alone() {
             self.fallback.keep(&lot, chain, at_s)?;
         }
         if let State::AtServer { server, .. } = &mut self.state {
@@ -358,7 +357,8 @@ impl StoreAndForward {
             match recorded {
                 Err(RecordIssuedError::Storage(error)) if is_away(&error) => {
                     self.go_alone(&error, at_s)?;
-                    if replace {
+                    let known = self.fallback.ledger.find(chain.device())?;
+                    if replace && known.is_some_and(|e| e.leaf_sha256 != chain.leaf_sha256()) {
                         // Which certificate it replaces, the server knows.
                         return Err(error.into());
                     }
@@ -422,6 +422,17 @@ impl StoreAndForward {
         let renew_at_s = at_s.saturating_add(lasts_s / 2);
         self.state = State::AtServer { server, renew_at_s };
         Ok(())
+    }
+
+    /// Takes the server that the station is at: it is alone unless it settles again.
+    fn leave_server(&mut self, at_s: u64) -> Option<Box<SqlLedger>> {
+        match core::mem::replace(&mut self.state, State::Alone { look_at_s: at_s }) {
+            State::AtServer { server, .. } => Some(server),
+            alone @ State::Alone { .. } => {
+                self.state = alone;
+                None
+            }
+        }
     }
 
     /// From now on by itself.
