@@ -20,14 +20,14 @@ pub(crate) fn random(out: &mut [u8]) -> Result<(), RandomError> {
 pub(crate) fn random_cert_serial() -> Result<[u8; SERIAL_LEN], RandomError> {
     DRAWN.with_borrow_mut(|drawn| {
         loop {
-            if drawn.is_empty() {
+            let Some(mut serial) = drawn.pop() else {
                 // One call to the system for many: each takes half a hundredth of what a whole
                 // certificate takes. They are no secrets, so nothing is lost by having them ready.
                 let mut block = [0; SERIAL_LEN * SERIALS_IN_A_BLOCK];
                 random(&mut block)?;
                 drawn.extend_from_slice(block.as_chunks().0);
-            }
-            let Some(mut serial) = drawn.pop() else { continue };
+                continue;
+            };
             // The top bit would make it negative, or 21 octets long.
             serial[0] &= 0x7f;
             // A leading zero would be dropped from the encoding.

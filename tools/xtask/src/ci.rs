@@ -124,7 +124,10 @@ struct DeviceHalf {
 
 impl DeviceHalf {
     fn start() -> Result<Self, Fault> {
-        let log = root().join("target/ci-device-half.log");
+        let target = root().join("target");
+        // There is none yet if CARGO_TARGET_DIR names another.
+        fs::create_dir_all(&target).while_doing(target.display())?;
+        let log = target.join("ci-device-half.log");
         let out = File::create(&log).while_doing(log.display())?;
         let program = env::current_exe().while_doing("where is this program")?;
         let child = Command::new(program)
