@@ -641,7 +641,10 @@ impl Fault {
                 "nothing of the file was imported; docs/ledger.md says what a line has to hold, \
                  `--issuers` gives the CA's certificates"
             }
-            Self::Fallback(_) => "`--fallback` names another file",
+            Self::Fallback(_) => {
+                "nothing was changed; `--fallback` takes the file that this station goes on in, and a \
+                 run with it makes one where there is none"
+            }
             Self::LedgerOpen(LedgerOpenError::NotFound { .. }) => {
                 "`--ledger` says where it is; `provision ledger create` makes one"
             }
