@@ -296,6 +296,7 @@ fn out_of_order() {
     let keyed = Refusal::WrongStage { stage: Some(Stage::Keyed) };
     assert_eq!(bench.refusal(&Ask::Csr { challenge: [0; 32] }), Some(blank));
     assert_eq!(bench.refusal(&Ask::Put { offset: 0, bytes: b"x" }), Some(blank));
+    assert_eq!(bench.refusal(&Ask::PutPacked { offset: 0, block: b"\x10x" }), Some(blank));
     assert_eq!(bench.refusal(&Ask::Seal), Some(blank));
     assert_eq!(bench.refusal(&Ask::Read { offset: 0 }), Some(Refusal::NoCsr));
     assert_eq!(bench.refusal(&Ask::Key), None);
@@ -320,6 +321,7 @@ fn nothing_changes_a_sealed_device() {
         Ask::Csr { challenge: [0; 32] },
         Ask::Read { offset: 0 },
         Ask::Put { offset: 0, bytes: b"x" },
+        Ask::PutPacked { offset: 0, block: b"\x10x" },
         Ask::Commit { delivery_sha256 },
     ] {
         assert_eq!(bench.refusal(&ask), Some(Refusal::Sealed), "{}", ask.name());

@@ -11,10 +11,11 @@ use provision_path::{
 };
 use provision_wire::{
     Answer, Ask, CHALLENGE_LEN, ChainCause, Delivery, DeviceSerial, DeviceSerialFault, Frame,
-    Hello, Kind, MessageFault, Refusal, Stage, VERSION, VERSION_MIN, VersionRange, proof_parts,
+    Hello, Kind, MessageFault, Refusal, Stage, VERSION, VERSION_MIN, VersionRange, packed,
+    proof_parts,
 };
 
-use crate::staging::{Staging, to_u32};
+use crate::staging::{Piece, Staging, to_u32};
 use crate::vault::{Vault, VaultFault};
 
 /// Stack between an ask and the key's own computation on a Cortex-M4, in bytes, rounded up: a key is
@@ -128,12 +129,9 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
             }
             Ask::Csr { challenge } => self.csr(&challenge, vault),
             Ask::Read { offset } => self.read(offset),
-            Ask::Put { offset, bytes } => {
-                if stage == Stage::Blank {
-                    return Err(Refusal::WrongStage { stage: Some(stage) });
-                }
-                let have = self.staging.put(offset, bytes, vault.delivery_len_max())?;
-                Ok(Answer::Stored { have })
+            Ask::Put { offset, bytes } => self.put(offset, Piece::Plain(bytes), stage, vault),
+            Ask::PutPacked { offset, block } => {
+                self.put(offset, Piece::Packed(block), stage, vault)
             }
             Ask::Commit { delivery_sha256 } => self.commit(delivery_sha256, stage, vault),
             Ask::Prove { challenge } => self.prove(&challenge, stage, vault),
@@ -167,6 +165,7 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
             stage: vault.stage()?,
             ask_len_max: to_u32(self.limits.ask_len_max),
             delivery_len_max: to_u32(vault.delivery_len_max().min(N)),
+            dictionary: Some(packed::DICTIONARY_NUMBER),
         }))
     }
 
@@ -194,6 +193,20 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
             .ok_or(Refusal::TooLong { max: to_u32(csr.len()) })?;
         let bytes = rest.get(..self.limits.chunk_len_max).unwrap_or(rest);
         Ok(Answer::Chunk { offset, bytes })
+    }
+
+    fn put<V: Vault>(
+        &mut self,
+        offset: u32,
+        piece: Piece<'_>,
+        stage: Stage,
+        vault: &V,
+    ) -> Result<Answer<'_>, Refusal> {
+        if stage == Stage::Blank {
+            return Err(Refusal::WrongStage { stage: Some(stage) });
+        }
+        let have = self.staging.put(offset, piece, vault.delivery_len_max())?;
+        Ok(Answer::Stored { have })
     }
 
     fn commit<V: Vault>(

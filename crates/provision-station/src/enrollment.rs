@@ -19,6 +19,7 @@
 //! the ledger, and the next run completes.
 
 mod fault;
+mod pack;
 mod state;
 
 use alloc::boxed::Box;

@@ -181,7 +181,7 @@ impl Exchange {
 
 fn to_frame(header: Header, ask: &Ask<'_>) -> Vec<u8> {
     let piece_len = match ask {
-        Ask::Put { bytes, .. } => bytes.len(),
+        Ask::Put { bytes: piece, .. } | Ask::PutPacked { block: piece, .. } => piece.len(),
         _ => 0,
     };
     let mut out = vec![0; frame_len_max(ASK_LEN_MIN + piece_len)];

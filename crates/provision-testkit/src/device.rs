@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use provision_csr::{Entropy, IdentityKey as _, NoEntropy, PublicKey, Subject};
 use provision_device::{Enrollee, FlashVault, Line, Served, Stage, Vault, VaultFault};
-use provision_wire::{Answer, Ask, Deframer, DeviceSerial, Event};
+use provision_wire::{Answer, Ask, Deframer, DeviceSerial, Event, Hello, encode_frame};
 use sha2_device::{Digest as _, Sha256};
 
 use crate::crypto::{Crypto, PAGE_LEN, Real};
@@ -21,7 +21,7 @@ use crate::wiretap::{Overheard, kind, overhear};
 const WRITE: usize = 4;
 /// Longest frame and delivery it takes, in bytes.
 const FRAME: usize = 600;
-const DELIVERY: usize = 3072;
+pub(crate) const DELIVERY: usize = 3072;
 
 /// The flash of a [`SimulatedDevice`].
 pub type Flash = PowerCutFlash<WRITE, PAGE_LEN>;
@@ -39,6 +39,8 @@ pub struct SimulatedDevice<C: Crypto = Real> {
     /// [`Bug::PutBreaksSeal`]; and before one that is not acknowledged yet.
     before: Vec<u8>,
     before_this: Vec<u8>,
+    /// Its firmware does not unpack pieces of a delivery.
+    older: bool,
     /// Whether anything happened since [`check`](Self::check) that it looks at.
     unchecked: bool,
     found: Found,
@@ -141,11 +143,20 @@ impl<C: Crypto> SimulatedDevice<C> {
             bug,
             before: Vec::new(),
             before_this: Vec::new(),
+            // Who listens along does not unpack either.
+            older: bug.listens(),
             unchecked: false,
             found: Found::BLANK,
             said: Vec::new(),
             reboots: 0,
         }
+    }
+
+    /// With firmware of before there were packed pieces.
+    #[must_use]
+    pub const fn with_older_firmware(mut self) -> Self {
+        self.older = true;
+        self
     }
 
     /// Plans a power cut, so many flash operations from now.
@@ -206,7 +217,10 @@ impl<C: Crypto> SimulatedDevice<C> {
                 // What it was about to say was never sent.
                 break;
             }
-            output.extend_from_slice(answer);
+            match self.older.then(|| without_dictionary(answer)).flatten() {
+                Some(answer) => output.extend(answer),
+                None => output.extend_from_slice(answer),
+            }
             if refusal.is_none() {
                 for answer in overhear(answer) {
                     if self.acknowledged.take(&answer) {
@@ -348,6 +362,18 @@ fn without_last_write(flash: Flash) -> Flash {
     let mut content = flash.bytes().to_vec();
     content[lost].fill(0xff);
     Flash::with_content(&content)
+}
+
+/// A `Hello` as older firmware says it; none of other answers.
+fn without_dictionary(answer: &[u8]) -> Option<Vec<u8>> {
+    let said = overhear(answer).find(|said| said.kind() == kind::HELLO)?;
+    let payload = said.payload();
+    let Ok(Answer::Hello(hello)) = Answer::decode(&payload) else { return None };
+    let hello = Answer::Hello(Hello { dictionary: None, ..hello });
+    let mut frame = vec![0; FRAME];
+    let len = encode_frame(said.header, &hello, &mut frame).ok()?;
+    frame.truncate(len);
+    Some(frame)
 }
 
 fn vault<C: Crypto, F: NorFlash>(flash: F) -> FlashVault<F, C::Key> {

@@ -100,7 +100,7 @@ impl Impostor {
             let kept_from_it = matches!(
                 (&self.trick, &ask),
                 (Trick::PretendsToStore, Ask::Commit { .. })
-                    | (Trick::RefusesWrites, Ask::Put { .. })
+                    | (Trick::RefusesWrites, Ask::Put { .. } | Ask::PutPacked { .. })
             );
             let honest = self.device.receive(if kept_from_it {
                 &[1, 0]
@@ -130,7 +130,9 @@ impl Impostor {
                 let other = Header { session: !header.session, ..header };
                 frame(other, &Answer::Key { public: *self.key.public_key().as_sec1() })
             }
-            (Trick::RefusesWrites, Ask::Put { .. }) => say(&Answer::Refused(Refusal::VaultFailed)),
+            (Trick::RefusesWrites, Ask::Put { .. } | Ask::PutPacked { .. }) => {
+                say(&Answer::Refused(Refusal::VaultFailed))
+            }
             (Trick::PretendsToStore, Ask::Commit { delivery_sha256 }) => {
                 say(&Answer::Committed { delivery_sha256: *delivery_sha256 })
             }

@@ -90,6 +90,7 @@ fn decoded_beginning(encoded: &[u8]) -> Option<[u8; HEADER_LEN + BEGINNING_LEN]>
 
 /// Numbers of the kinds that are of interest here.
 pub(crate) mod kind {
+    pub(crate) const HELLO: u8 = 1;
     pub(crate) const KEY: u8 = 2;
     pub(crate) const CSR: u8 = 3;
     pub(crate) const CHUNK: u8 = 4;
@@ -100,6 +101,8 @@ pub(crate) mod kind {
     pub(crate) const PROVE: u8 = 7;
     pub(crate) const PROOF: u8 = 7;
     pub(crate) const SEALED: u8 = 8;
+    #[cfg(feature = "factory")]
+    pub(crate) const PUT_PACKED: u8 = 9;
 }
 
 /// See docs/protocol.md, "Frames".

@@ -16,6 +16,9 @@ pub struct Hello {
     pub ask_len_max: u32,
     /// The longest delivery it takes, in bytes.
     pub delivery_len_max: u32,
+    /// Number of the [dictionary](crate::packed) by which it unpacks pieces of a delivery. None of a
+    /// device that does not.
+    pub dictionary: Option<u32>,
 }
 
 /// An answer.
@@ -87,6 +90,7 @@ impl<'a> Answer<'a> {
                 stage: Stage::from_code(message.uint(3)?)?,
                 ask_len_max: message.uint(4)?,
                 delivery_len_max: message.uint(5)?,
+                dictionary: message.uint(6),
             }),
             2 => Self::Key { public: message.fixed(1)? },
             3 => Self::Csr { len: message.uint(1)?, csr_sha256: message.fixed(2)? },
@@ -128,12 +132,15 @@ impl Encodable for Answer<'_> {
     fn encode_to<S: Sink>(&self, to: &mut Encoder<S>) {
         match self {
             Self::Hello(hello) => {
-                to.message(1, 5);
+                to.message(1, if hello.dictionary.is_some() { 6 } else { 5 });
                 to.uint_field(1, hello.version);
                 to.text_field(2, hello.device.as_str());
                 to.uint_field(3, hello.stage.code());
                 to.uint_field(4, hello.ask_len_max);
                 to.uint_field(5, hello.delivery_len_max);
+                if let Some(dictionary) = hello.dictionary {
+                    to.uint_field(6, dictionary);
+                }
             }
             Self::Key { public } => {
                 to.message(2, 1);

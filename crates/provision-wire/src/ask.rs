@@ -52,6 +52,14 @@ pub enum Ask<'a> {
         /// The piece.
         bytes: &'a [u8],
     },
+    /// Stages a piece of the delivery that is [packed](crate::packed). Only for a device whose `Hello`
+    /// names the dictionary.
+    PutPacked {
+        /// Where the piece goes, in bytes from the delivery's start.
+        offset: u32,
+        /// The piece, an LZ4 block.
+        block: &'a [u8],
+    },
     /// Has what was staged checked and stored.
     Commit {
         /// SHA-256 of the whole delivery.
@@ -87,10 +95,16 @@ impl<'a> Ask<'a> {
             2 => Self::Key,
             3 => Self::Csr { challenge: message.fixed(1)? },
             4 => Self::Read { offset: message.uint(1)? },
-            5 => Self::Put { offset: message.uint(1)?, bytes: message.bytes(2)? },
+            5 | KIND_MAX => {
+                let (offset, piece) = (message.uint(1)?, message.bytes(2)?);
+                match message.kind {
+                    5 => Self::Put { offset, bytes: piece },
+                    _ => Self::PutPacked { offset, block: piece },
+                }
+            }
             6 => Self::Commit { delivery_sha256: message.fixed(1)? },
             7 => Self::Prove { challenge: message.fixed(1)? },
-            KIND_MAX => Self::Seal,
+            8 => Self::Seal,
             _ => return None,
         })
     }
@@ -104,6 +118,7 @@ impl<'a> Ask<'a> {
             Self::Csr { .. } => "csr",
             Self::Read { .. } => "read",
             Self::Put { .. } => "put",
+            Self::PutPacked { .. } => "put-packed",
             Self::Commit { .. } => "commit",
             Self::Prove { .. } => "prove",
             Self::Seal => "seal",
@@ -128,11 +143,8 @@ impl Encodable for Ask<'_> {
                 to.message(4, 1);
                 to.uint_field(1, *offset);
             }
-            Self::Put { offset, bytes } => {
-                to.message(5, 2);
-                to.uint_field(1, *offset);
-                to.bytes_field(2, bytes);
-            }
+            Self::Put { offset, bytes } => put_to(to, 5, *offset, bytes),
+            Self::PutPacked { offset, block } => put_to(to, KIND_MAX, *offset, block),
             Self::Commit { delivery_sha256 } => {
                 to.message(6, 1);
                 to.bytes_field(1, delivery_sha256);
@@ -141,10 +153,16 @@ impl Encodable for Ask<'_> {
                 to.message(7, 1);
                 to.bytes_field(1, challenge);
             }
-            Self::Seal => to.message(KIND_MAX, 0),
+            Self::Seal => to.message(8, 0),
         }
     }
 }
 
+fn put_to<S: Sink>(to: &mut Encoder<S>, kind: u32, offset: u32, piece: &[u8]) {
+    to.message(kind, 2);
+    to.uint_field(1, offset);
+    to.bytes_field(2, piece);
+}
+
 /// The last of the kinds above.
-const KIND_MAX: u32 = 8;
+const KIND_MAX: u32 = 9;

@@ -45,6 +45,7 @@ mod ask;
 pub mod cbor;
 mod delivery;
 pub mod frame;
+pub mod packed;
 mod proof;
 mod refusal;
 mod serial;

@@ -31,7 +31,9 @@ fn asks() -> impl Strategy<Value = Vec<u8>> {
         Just(encode(&Ask::Key)),
         any::<[u8; 32]>().prop_map(|challenge| encode(&Ask::Csr { challenge })),
         any::<u32>().prop_map(|offset| encode(&Ask::Read { offset })),
-        (any::<u32>(), bytes).prop_map(|(offset, b)| encode(&Ask::Put { offset, bytes: &b })),
+        (any::<u32>(), bytes.clone())
+            .prop_map(|(offset, b)| encode(&Ask::Put { offset, bytes: &b })),
+        (any::<u32>(), bytes).prop_map(|(offset, b)| encode(&Ask::PutPacked { offset, block: &b })),
         any::<[u8; 32]>().prop_map(|d| encode(&Ask::Commit { delivery_sha256: d })),
         any::<[u8; 32]>().prop_map(|challenge| encode(&Ask::Prove { challenge })),
         Just(encode(&Ask::Seal)),
@@ -55,17 +57,17 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
     let bytes = proptest::collection::vec(any::<u8>(), 0..300);
     let serial = "[A-Za-z0-9]([A-Za-z0-9._:-]{0,62}[A-Za-z0-9])?";
     prop_oneof![
-        (any::<u32>(), serial, 0_u32..4, any::<u32>(), any::<u32>()).prop_map(
-            |(version, device, stage, ask_len_max, delivery_len_max)| {
+        (any::<u32>(), serial, 0_u32..4, any::<u32>(), any::<u32>(), any::<Option<u32>>())
+            .prop_map(|(version, device, stage, ask_len_max, delivery_len_max, dictionary)| {
                 encode(&Answer::Hello(Hello {
                     version,
                     device: DeviceSerial::new(&device).unwrap(),
                     stage: Stage::from_code(stage).unwrap(),
                     ask_len_max,
                     delivery_len_max,
+                    dictionary,
                 }))
-            }
-        ),
+            }),
         any::<[u8; 32]>().prop_map(|half| {
             let mut public = [4; 65];
             public[1..33].copy_from_slice(&half);

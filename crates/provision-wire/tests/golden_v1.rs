@@ -41,6 +41,7 @@ fn asks() {
     check_ask(Ask::Commit { delivery_sha256: [0x11; 32] }, &format!("8206a1015820{eleven}"));
     check_ask(Ask::Prove { challenge: [0x11; 32] }, &format!("8207a1015820{eleven}"));
     check_ask(Ask::Seal, "8208a0");
+    check_ask(Ask::PutPacked { offset: 70_000, block: &[0x10, 7] }, "8209a2011a0001117002421007");
 }
 
 #[test]
@@ -51,8 +52,14 @@ fn answers() {
         stage: Stage::Keyed,
         ask_len_max: 580,
         delivery_len_max: 3072,
+        dictionary: None,
     };
-    check_answer(&Answer::Hello(hello), "8201a50101026873656e736f722d3103010419024405190c00");
+    check_answer(
+        &Answer::Hello(hello.clone()),
+        "8201a50101026873656e736f722d3103010419024405190c00",
+    );
+    let unpacks = Hello { dictionary: Some(1), ..hello };
+    check_answer(&Answer::Hello(unpacks), "8201a60101026873656e736f722d3103010419024405190c000601");
     let mut public = [0x22; 65];
     public[0] = 4;
     check_answer(&Answer::Key { public }, &format!("8202a101584104{}", "22".repeat(64)));

@@ -107,6 +107,7 @@ fn messages(crypto: &Crypto) -> io::Result<()> {
         ("commit", Ask::Commit { delivery_sha256: [8; 32] }),
         ("prove", Ask::Prove { challenge: [9; 32] }),
         ("seal", Ask::Seal),
+        ("put_packed", Ask::PutPacked { offset: 9, block: b"\x42bytes\x05\0\0" }),
     ] {
         write("messages", &format!("ask_{name}"), &encoded(&ask))?;
     }
@@ -117,6 +118,7 @@ fn messages(crypto: &Crypto) -> io::Result<()> {
         stage: Stage::Keyed,
         ask_len_max: 580,
         delivery_len_max: 3072,
+        dictionary: Some(1),
     };
     let chain_broken = Refusal::ChainBroken { certificate: 1, cause: ChainCause::BadSignature };
     let signature = crypto.key.sign_digest(&[7; 32]).expect("a signature");
@@ -152,11 +154,15 @@ fn dialogue() -> io::Result<()> {
     const SEAL: u8 = 11;
     const RESET: u8 = 15;
     const REPEAT: u8 = 17;
+    const DELIVER_PACKED: u8 = 19;
     let cut = |operations: u8, moment: u8| [14, operations, moment];
 
     let enrollment =
         [&HELLO[..], &[KEY], &CSR_READ, &[DELIVER, 0], &PROVE, &[SEAL], &PROVE].concat();
     write("dialogue", "enrollment", &enrollment)?;
+    let packed =
+        [&HELLO[..], &[KEY, DELIVER_PACKED, 0, REPEAT, DELIVER, 1], &PROVE, &[SEAL]].concat();
+    write("dialogue", "packed", &packed)?;
     let twice: Vec<u8> =
         [&HELLO[..], &[REPEAT, KEY, REPEAT, DELIVER, 0, REPEAT, SEAL, REPEAT]].concat();
     write("dialogue", "everything_twice", &twice)?;

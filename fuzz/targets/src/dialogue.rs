@@ -59,7 +59,7 @@ fn operation(rig: &mut Rig, input: &mut Input<'_>) -> Option<()> {
         }
         9 => {
             let variant = Variant::numbered(input.byte()?);
-            rig.deliver(variant);
+            rig.deliver(variant, Rig::put_all);
         }
         10 => rig.ask(&Ask::Prove { challenge: [input.byte()?; 32] }),
         11 => rig.ask(&Ask::Seal),
@@ -77,6 +77,11 @@ fn operation(rig: &mut Rig, input: &mut Input<'_>) -> Option<()> {
         15 => rig.switch_off_and_on(),
         16 => rig.entropy_refuses(input.byte()? & 1 == 1),
         17 => rig.repeat(),
+        18 => rig.ask(&Ask::PutPacked { offset: input.number()?.into(), block: input.bytes()? }),
+        19 => {
+            let variant = Variant::numbered(input.byte()?);
+            rig.deliver(variant, Rig::put_all_packed);
+        }
         _ => {}
     }
     Some(())

@@ -30,11 +30,12 @@ pub(crate) fn run(arguments: &Arguments, report: &mut Report) -> Result<(), Faul
 fn hello(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
     let mut line = open(port)?;
     let (_, hello) = Conversation::open(&mut line, Timing::default().hello)?;
-    let Hello { version, device, stage, ask_len_max, delivery_len_max } = hello;
+    let Hello { version, device, stage, ask_len_max, delivery_len_max, dictionary } = hello;
     report.result(
         &format!(
             "{device} is {stage}; speaks version {version}, takes asks of {ask_len_max} bytes and \
-             deliveries of {delivery_len_max}"
+             deliveries of {delivery_len_max}{}",
+            if dictionary.is_some() { ", packed too" } else { "" }
         ),
         &json!({
             "event": "hello",
@@ -43,6 +44,7 @@ fn hello(port: &AskPort, report: &mut Report) -> Result<(), Fault> {
             "version": version,
             "ask_len_max": ask_len_max,
             "delivery_len_max": delivery_len_max,
+            "dictionary": dictionary,
         }),
     )
 }

@@ -8,10 +8,11 @@ use core::marker::PhantomData;
 use provision_csr::{PublicKey, Signature, VerifyP256};
 use provision_wire::{
     ASK_LEN_MIN, Answer, Ask, CHALLENGE_LEN, Delivery, DeviceSerial, Encodable, Endpoint, Hello,
-    LIST_MAX, Refusal, Stage, VersionRange,
+    LIST_MAX, Refusal, Stage, VersionRange, packed::DICTIONARY_NUMBER,
 };
 use sha2_device::{Digest, Sha256};
 
+use super::pack::pack;
 use super::{
     Change, EnrollmentFault, Input, Outbox, Outcome, Output, Plan, Progress, Randomness, Record,
 };
@@ -70,6 +71,7 @@ struct Peer {
     device: DeviceSerial,
     ask_len_max: usize,
     delivery_len_max: u32,
+    unpacks: bool,
 }
 
 /// A CSR of which part was read.
@@ -88,6 +90,7 @@ struct Sending {
     delivery_sha256: [u8; 32],
     have: usize,
     piece_len_max: usize,
+    packs: bool,
 }
 
 /// What follows a good proof.
@@ -262,7 +265,7 @@ impl<P: VerifyP256> Enrollment<P> {
     }
 
     fn found(&mut self, hello: Hello, now_ms: u64) -> Result<(), EnrollmentFault> {
-        let Hello { version, device, stage, ask_len_max, delivery_len_max } = hello;
+        let Hello { version, device, stage, ask_len_max, delivery_len_max, dictionary } = hello;
         if VersionRange::OURS.newest_common(VersionRange { min: version, max: version }).is_none() {
             return Err(EnrollmentFault::Version { found: version });
         }
@@ -288,7 +291,8 @@ impl<P: VerifyP256> Enrollment<P> {
             self.state = State::Known(device);
             return Ok(());
         }
-        self.state = State::Key(Peer { device, ask_len_max: ask_len, delivery_len_max });
+        let unpacks = dictionary == Some(DICTIONARY_NUMBER);
+        self.state = State::Key(Peer { device, ask_len_max: ask_len, delivery_len_max, unpacks });
         self.ask(&Ask::Key, self.plan.timing.slow, now_ms);
         Ok(())
     }
@@ -428,7 +432,11 @@ impl<P: VerifyP256> Enrollment<P> {
         }
         let delivery_sha256 = Sha256::digest(&delivery).into();
         let piece_len_max = peer.ask_len_max - PUT_OVERHEAD; // at least ASK_LEN_MIN
-        self.put(Sending { chain, delivery, delivery_sha256, have: 0, piece_len_max }, now_ms);
+        let packs = peer.unpacks;
+        self.put(
+            Sending { chain, delivery, delivery_sha256, have: 0, piece_len_max, packs },
+            now_ms,
+        );
         Ok(())
     }
 
@@ -441,9 +449,14 @@ impl<P: VerifyP256> Enrollment<P> {
             self.state = State::Committed(sending);
             return;
         }
-        let bytes = &rest[..rest.len().min(sending.piece_len_max)];
         let offset = sending.have as u32; // a delivery is at most delivery_len_max, a u32
-        self.ask(&Ask::Put { offset, bytes }, self.plan.timing.quick, now_ms);
+        let room = sending.piece_len_max;
+        let block = sending.packs.then(|| pack(&sending.delivery, sending.have, room)).flatten();
+        let ask = match &block {
+            Some(block) => Ask::PutPacked { offset, block },
+            None => Ask::Put { offset, bytes: &rest[..rest.len().min(room)] },
+        };
+        self.ask(&ask, self.plan.timing.quick, now_ms);
         self.state = State::Stored(sending);
     }
 

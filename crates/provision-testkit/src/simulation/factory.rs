@@ -157,6 +157,9 @@ impl<C: Crypto, I: Issuer, L: StationLedger> Factory<C, I, L> {
             last_seed = shift.random.bits();
             shift.say("a blank device is put into the fixture");
             let mut device = SimulatedDevice::with_crypto(serial, last_seed, shift.bug);
+            if index % 2 == 1 {
+                device = device.with_older_firmware();
+            }
             shift.intruder.new_device();
             let outcome = self.enroll(shift, &mut device, serial)?;
             if outcome.change == Change::Nothing && device.reboots == 0 && shift.faults.is_none() {

@@ -6,13 +6,14 @@ use provision_ledger::Ledger;
 use provision_path::{ForeignSignatures, UnixSeconds, check_device_chain};
 use provision_station::Plan;
 use provision_station::evidence::{ApprovedCsr, Chain, Enrolled};
+use provision_wire::packed::unpack;
 use provision_wire::{Ask, CHALLENGE_LEN, Delivery, DeviceSerial, Header};
 use sha2_device::{Digest as _, Sha256};
 
 use super::Promise;
 use super::promise::Finding;
 use crate::crypto::Crypto;
-use crate::device::Found;
+use crate::device::{DELIVERY as DELIVERY_LEN_MAX, Found};
 use crate::wiretap::{Overheard, kind};
 
 /// Notes of one shift.
@@ -64,7 +65,7 @@ impl Witness {
         ledger: &mut impl Ledger,
     ) -> Result<(), Finding> {
         self.asked = Some((asked.header, asked.kind()));
-        if !matches!(asked.kind(), kind::CSR | kind::PUT | kind::PROVE) {
+        if !matches!(asked.kind(), kind::CSR | kind::PUT | kind::PUT_PACKED | kind::PROVE) {
             return Ok(());
         }
         let payload = asked.payload();
@@ -75,6 +76,16 @@ impl Witness {
             Ask::Csr { challenge } => self.fresh(challenge, asked.header.session, Promise::L4),
             Ask::Prove { challenge } => self.fresh(challenge, asked.header.session, Promise::L5),
             Ask::Put { offset: 0, bytes } => self.leaf_leaves(bytes, device, ledger),
+            Ask::PutPacked { offset: 0, block } => {
+                let mut piece = [0; DELIVERY_LEN_MAX];
+                let Some(end) = unpack(block, &mut piece, 0) else {
+                    return Err(Finding::new(
+                        Promise::L7,
+                        "the station packs what does not unpack",
+                    ));
+                };
+                self.leaf_leaves(&piece[..end], device, ledger)
+            }
             _ => Ok(()),
         }
     }

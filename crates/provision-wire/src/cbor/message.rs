@@ -19,7 +19,7 @@ enum Value<'b> {
 }
 
 /// No message has more.
-const KEYS: usize = 5;
+const KEYS: usize = 6;
 
 impl<'b> Message<'b> {
     /// Reads a message of one of the kinds from 1 to `kind_max`.

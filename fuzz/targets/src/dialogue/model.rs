@@ -41,6 +41,10 @@ impl State {
                 assert_eq!(after, self);
                 assert!(*have as usize >= *offset as usize + bytes.len());
             }
+            (Ask::PutPacked { offset, .. }, Answer::Stored { have }) => {
+                assert_eq!(after, self);
+                assert!(have >= offset);
+            }
             (Ask::Csr { .. }, Answer::Csr { .. }) | (Ask::Read { .. }, Answer::Chunk { .. }) => {
                 assert_eq!(after, self);
                 assert!(self.key.is_some() && self.stage != Stage::Sealed);

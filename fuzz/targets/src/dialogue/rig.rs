@@ -1,9 +1,11 @@
 //! A device on its line, and the model beside it.
 
+use lz4_flex::block::compress_with_dict;
 use provision_csr::Subject;
 use provision_device::{Enrollee, FlashVault, Line, Served, Stage, Vault as _};
 use provision_testkit::flash::{Cut, Moment, PowerCutFlash};
 use provision_testkit::toy_p256::{ToyKey, ToyP256};
+use provision_wire::packed::DICTIONARY;
 use provision_wire::{Answer, Ask, Deframer, Event, Header, Kind, MessageFault, Refusal};
 
 use super::deliveries::{Deliveries, Variant};
@@ -100,14 +102,24 @@ impl Rig {
         }
     }
 
-    /// The whole of what leads to a certificate. With power, it must.
-    pub(super) fn deliver(&mut self, variant: Variant) {
+    /// The same, packed.
+    pub(super) fn put_all_packed(&mut self, delivery: &[u8]) {
+        for (number, piece) in delivery.chunks(256).enumerate() {
+            let offset = number * 256;
+            let known = [&DICTIONARY, &delivery[..offset]].concat();
+            let block = compress_with_dict(piece, &known);
+            self.ask(&Ask::PutPacked { offset: offset as u32, block: &block });
+        }
+    }
+
+    /// The whole of what leads to a certificate, staged by `put_all` or its like. With power, it must.
+    pub(super) fn deliver(&mut self, variant: Variant, put_all: fn(&mut Self, &[u8])) {
         let undisturbed = self.cut.is_none() && !self.entropy.refuses;
         let possible = self.state.stage < Stage::Sealed && matches!(variant, Variant::Good(_));
         self.ask(&Ask::Hello { versions: provision_wire::VersionRange::OURS });
         self.ask(&Ask::Key);
         let delivery = self.delivery(variant);
-        self.put_all(&delivery);
+        put_all(self, &delivery);
         self.ask(&Ask::Commit { delivery_sha256: sha256(&delivery) });
         if undisturbed && possible {
             assert_eq!(
