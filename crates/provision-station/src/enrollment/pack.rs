@@ -5,19 +5,23 @@ use alloc::vec::Vec;
 use lz4_flex::block::compress_with_dict;
 use provision_wire::packed::DICTIONARY;
 
+/// Bytes by which a guess stays below what it should be.
+const SPARE: usize = 8;
+
 /// As much as fits into `room` bytes of what comes after the first `have` bytes of a delivery.
 /// Nothing if a plain piece holds as much.
 pub(super) fn pack(delivery: &[u8], have: usize, room: usize) -> Option<Vec<u8>> {
     let (staged, rest) = delivery.split_at_checked(have)?;
     let known = [&DICTIONARY, staged].concat();
-    let mut take = rest.len();
-    // Each time the next guess is nearer. What is all noise is soon given up.
+    // Certificates come to somewhat more than half. Each guess is nearer than the one before, and the
+    // last not over by a few bytes again and again.
+    let mut take = rest.len().min(room.saturating_mul(2));
     while take > room.min(rest.len().saturating_sub(1)) {
         let block = compress_with_dict(&rest[..take], &known);
         if block.len() <= room {
             return (block.len() < take).then_some(block);
         }
-        take = (take * room / block.len()).min(take - 1);
+        take = (take * room / (block.len() + SPARE)).min(take - 1);
     }
     None
 }
