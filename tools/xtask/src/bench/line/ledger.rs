@@ -1,11 +1,15 @@
 //! What one more entry takes, and a look at one, where the ledger has few and where it has many.
 
+use core::error::Error;
 use core::time::Duration;
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{DerSignature, SigningKey};
+use p256::pkcs8::DecodePrivateKey as _;
 use provision_ledger::{Ledger as _, SqliteLedger};
 use provision_testkit::ca::{ca, certified};
 use provision_wire::DeviceSerial;
@@ -54,6 +58,7 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
             .record_issued(&first, NOW_S)
             .while_doing("the first entry")?;
         fill(&path, entries).while_doing("filling a ledger")?;
+        sign_end(&path).while_doing("signing its end")?;
         // What was filled in is not to be written while others wait for the disk.
         fs::File::open(&path).and_then(|file| file.sync_all()).while_doing("the disk")?;
         let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
@@ -98,6 +103,23 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
             })
         })
         .collect()
+}
+
+/// Signs the end of the chain as the station does, which records nothing after one that is not signed.
+fn sign_end(ledger: &Path) -> Result<(), Box<dyn Error>> {
+    let key = fs::read_to_string(ledger.with_file_name("station.key"))?;
+    let key = SigningKey::from_pkcs8_pem(&key)?;
+    let raw = Connection::open(ledger)?;
+    let last = "SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1";
+    let (seq, hash): (i64, Vec<u8>) =
+        raw.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // docs/ledger.md has these bytes.
+    let signed =
+        [&b"provision ledger head v1\0"[..], &seq.to_be_bytes(), &hash, &NOW_S.to_be_bytes()];
+    let signature: DerSignature = key.sign(&signed.concat());
+    let head = (seq, NOW_S as i64, signature.as_bytes());
+    raw.execute("INSERT INTO head (seq, station, at_s, signature) VALUES (?1, 1, ?2, ?3)", head)?;
+    Ok(())
 }
 
 fn filled(number: u64) -> String {
