@@ -1,5 +1,6 @@
 //! What is in a file: certificates, CSRs, CRLs, keys and more, PEM or DER, one or many.
 
+mod label;
 mod limited;
 
 use core::fmt;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::certificate::parse;
 use crate::key_file::{KeyFileFault, SealedKey};
 
+pub(crate) use label::label;
 pub use limited::read_limited;
 
 /// One thing found in a file.
@@ -97,6 +99,12 @@ pub enum DocumentError {
     UnknownDer {
         /// Why it is not what it looks most like.
         closest: String,
+    },
+    /// The first line of a PEM block is broken. What stands there instead may be a key.
+    #[error("the BEGIN line at byte {at} is broken")]
+    BeginLine {
+        /// Where it begins.
+        at: usize,
     },
     /// A PEM block is broken.
     #[error("the PEM block at byte {at} is broken: {why}")]
@@ -217,11 +225,7 @@ fn pem_block(contents: &[u8], at: usize) -> Result<&str, DocumentError> {
 
 fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
     let broken = |why: String| DocumentError::Pem { at, why };
-    let label = block[BEGIN.len()..]
-        .split(DASHES)
-        .next()
-        .ok_or_else(|| broken("its BEGIN line does not end".into()))?
-        .to_owned();
+    let label = label(block).ok_or(DocumentError::BeginLine { at })?.to_owned();
     let kind = match label.as_str() {
         "CERTIFICATE" | "X509 CERTIFICATE" => DocumentKind::Certificate,
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => DocumentKind::Request,

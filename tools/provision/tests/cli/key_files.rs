@@ -140,3 +140,41 @@ fn groups_for_diffie_hellman_are_what_openssl_knows() {
     }
     assert_eq!(station.run(&["dhparam", "--bits", "1024"]).code, 2);
 }
+
+/// A dash is missing, and what looks like a label is the key.
+#[test]
+fn a_key_behind_a_broken_line_is_shown_nowhere() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let good = fs::read_to_string(dir.join("client/client.key")).unwrap();
+    let secret = &good.lines().nth(1).unwrap()[8..24];
+    fs::write(dir.join("k"), good.replace("KEY-----\nM", "KEY----\nM")).unwrap();
+    for command in [
+        "key public k",
+        "inspect k",
+        "match k client/client.crt",
+        "convert k",
+        "csr --key k --subject /CN=x",
+        "verify k --trusted ca/device-root.crt",
+        "ca import --certificate ca/device-root.crt --key k --insecure-plaintext-keys --ca new",
+        "doctor localhost:1 --cert client/client.crt --key k",
+        "config nginx --certificate client/client.crt --key k --out new",
+        "client-cert --name x --profile k --insecure-plaintext-key --out new",
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let words: Vec<&str> = command.split(' ').collect();
+            let ran = station.run(&[json, &words].concat());
+            assert!(ran.code > 0, "{command}: {ran:?}");
+            let said = ran.stdout + &ran.stderr;
+            assert!(!said.contains(secret), "{command}: {said}");
+            if !command.contains("--profile") {
+                assert!(said.contains("BEGIN line at byte 0 is broken"), "{command}: {said}");
+            }
+        }
+    }
+    fs::copy(dir.join("k"), dir.join("ca/device-issuing.key")).unwrap();
+    let crl = station.run(&["--json", "crl"]);
+    assert!(crl.stdout.contains("device-issuing.key") && !crl.stdout.contains(secret), "{crl:?}");
+}
