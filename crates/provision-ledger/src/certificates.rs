@@ -142,7 +142,7 @@ pub enum Which {
     OfLot(Lot),
     /// The one on record with that serial number.
     Serial(CertSerial),
-    /// This one, DER, which is on record.
+    /// This one, DER, which is on record, or was revoked before.
     This(Vec<u8>),
     /// This one, on record or not: a CA that was taken over has issued others before. Who asks has
     /// seen that the CA signed it; a certificate need not say whose it is.
@@ -359,7 +359,13 @@ fn meant(session: &mut Reading<'_>, which: &Which) -> Result<Vec<(Vec<u8>, Strin
         Which::OfDevice(device) => (query::LEAF_OF_DEVICE, device.as_str().into()),
         Which::OfLot(lot) => (query::LEAVES_OF_LOT, lot.as_str().into()),
         Which::Serial(serial) => (query::BY_SERIAL, serial.as_bytes().into()),
-        Which::This(der) => return Ok(on_record(session, der)?.into_iter().collect()),
+        Which::This(der) => {
+            let known = match on_record(session, der)? {
+                Some(known) => Some(known),
+                None => revoked_before(session, der)?,
+            };
+            return Ok(known.into_iter().collect());
+        }
         Which::Of { der, .. } => {
             let known = on_record(session, der)?;
             return Ok(vec![known.unwrap_or_else(|| (der.clone(), subject_of(der)))]);
@@ -377,6 +383,18 @@ fn on_record(
     let Ok(Identity { cert_serial, .. }) = Identity::by(der, Some(&[])) else { return Ok(None) };
     let found = meant(session, &Which::Serial(cert_serial))?;
     Ok(found.into_iter().find(|(known, _)| known == der))
+}
+
+/// A certificate and its name, if it was revoked, on record or not.
+fn revoked_before(
+    session: &mut Reading<'_>,
+    der: &[u8],
+) -> Result<Option<(Vec<u8>, String)>, StorageError> {
+    let Ok(Identity { issuer_key_id, cert_serial, .. }) = Identity::of(der) else {
+        return Ok(None);
+    };
+    let revoked = revocation(session, &issuer_key_id, &cert_serial)?;
+    Ok(revoked.map(|record| (der.to_vec(), record.name)))
 }
 
 /// The certificates that are meant: one, unless it is a lot.

@@ -7,9 +7,9 @@ use provision_issuer::inspect::{
     CertificateValues, Fact, Facts, certificates_in_pkcs7, facts, facts_of_key, fingerprint,
     public_key_of, time_text,
 };
-use provision_issuer::pkcs12::{self, Pkcs12Error};
 use provision_issuer::{
-    CertificateRequest, Document, DocumentKind, KeyProtection, RevocationList, SealedKey, to_pem,
+    CertificateRequest, Document, DocumentKind, KeyProtection, RevocationList, SealedKey, pkcs12,
+    to_pem,
 };
 use serde_json::{Map, Value, json};
 
@@ -130,23 +130,17 @@ fn contents(
     given: bool,
     all: &mut Facts,
 ) -> Result<Option<pkcs12::Contents>, Fault> {
-    let unopened = |fault: Pkcs12Error| files::document(&arguments.file, &fault);
-    match pkcs12::open_without_password(&document.bytes) {
-        Ok(None) => {}
-        Ok(Some(contents)) => {
-            all.0.push(("password".into(), Fact::Text("empty".into())));
-            return Ok(Some(contents));
-        }
-        // To look at a file is no reason to find fault with what is inside.
-        Err(_) if !given => return Ok(None),
-        Err(fault) => return Err(unopened(fault)),
+    if let Some(contents) = pkcs12::open_without_password(&document.bytes) {
+        all.0.push(("password".into(), Fact::Text("empty".into())));
+        return Ok(Some(contents));
     }
     if !given {
         return Ok(None);
     }
     match secret::for_key(&arguments.file, &arguments.passphrase)? {
         KeyProtection::Encrypted(password) => {
-            pkcs12::open(&document.bytes, &password).map(Some).map_err(unopened)
+            let opened = pkcs12::open(&document.bytes, &password);
+            opened.map(Some).map_err(|fault| files::document(&arguments.file, &fault))
         }
         KeyProtection::InsecurePlaintext => Ok(None),
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use provision_issuer::pkcs12::{self, Contents, Pkcs12Error, Strength};
+use provision_issuer::pkcs12::{self, Contents, Strength};
 use provision_issuer::{
     Access, DocumentKind, KeyProtection, Passphrase, create_file, key_to_pem, to_pem,
 };
@@ -160,12 +160,13 @@ fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
 
 /// Asks for a password only if there is one.
 fn contents(arguments: &Open, der: &[u8]) -> Result<Contents, Fault> {
-    let unopened = |fault: Pkcs12Error| files::document(&arguments.file, &fault);
-    if let Some(contents) = pkcs12::open_without_password(der).map_err(unopened)? {
+    if let Some(contents) = pkcs12::open_without_password(der) {
         return Ok(contents);
     }
     match secret::for_key(&arguments.file, &arguments.passphrase)? {
-        KeyProtection::Encrypted(password) => pkcs12::open(der, &password).map_err(unopened),
+        KeyProtection::Encrypted(password) => {
+            pkcs12::open(der, &password).map_err(|fault| files::document(&arguments.file, &fault))
+        }
         KeyProtection::InsecurePlaintext => Err(no_password(secret::Of::AKey)),
     }
 }

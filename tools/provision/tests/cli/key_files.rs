@@ -228,6 +228,14 @@ fn pkcs12_without_a_password_is_opened_without_asking() {
     let looked = station.run(&["inspect", "empty.p12"]);
     assert!(looked.stdout.contains("/CN=alice"), "{looked:?}");
 
+    // Where nothing says whether a password is right, one that is given is tried all the same.
+    let nomac = ["-passout", "pass:x", "-nomac", "-out", "nomac.p12"];
+    openssl(dir, &[&export[..], &nomac].concat());
+    let looked = station.run_with(&["inspect", "nomac.p12"], |command| {
+        command.env("PROVISION_KEY_PASSPHRASE", "x")
+    });
+    assert!(looked.stdout.contains("/CN=alice"), "{looked:?}");
+
     // One that has a password is opened by the environment too, as the help says.
     let inspect = |value: &str| {
         station.run_with(&["inspect", "x.p12"], |command| {
