@@ -13,7 +13,7 @@ use const_oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_CRL_NUMBER, ID_CE_CRL_REASONS,
     ID_CE_ISSUING_DISTRIBUTION_POINT,
 };
-use der::asn1::{BitStringRef, Uint};
+use der::asn1::{BitStringRef, OctetString, Uint};
 use der::{
     AnyRef, Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _,
 };
@@ -28,7 +28,10 @@ use x509_cert::time::Time;
 
 use crate::algorithm::{self, SignatureFault};
 use crate::authority::{Authority, CaCertificate, OpenError};
-use crate::certificate::{CertifyError, IssuerIdentity, SEQUENCE, push_header, sign_whole, uri};
+use crate::certificate::{
+    CertifyError, IssuerIdentity, SEQUENCE, check_signature, parse, push_header, sign_whole, uri,
+};
+use crate::directory::CaDirectory;
 use crate::inspect::name_text;
 use crate::issuer::present;
 use crate::key_file;
@@ -180,6 +183,28 @@ impl CrlEntries {
     }
 }
 
+/// A CRL is not this CA's.
+#[derive(Debug, Error)]
+pub enum CrlFault {
+    /// The CA's certificate cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It is no CRL.
+    #[error("it is not a CRL ({0})")]
+    NotACrl(#[from] der::Error),
+    /// It says that it is another's.
+    #[error("it is the CRL of {issuer}, not of {ca}")]
+    OtherIssuer {
+        /// Whose it is, in openssl's slash form.
+        issuer: String,
+        /// Whose it should be.
+        ca: String,
+    },
+    /// The CA did not sign it.
+    #[error("its signature is not the CA's: {0}")]
+    Signature(#[from] SignatureFault),
+}
+
 /// A CA of a directory that can sign its CRL: any of them, whether it still signs certificates or
 /// not.
 #[derive(Debug)]
@@ -227,16 +252,8 @@ impl CrlSource {
         .into_iter()
         .map(|(name, certificate, key)| Self { name: name.to_owned(), certificate, key })
         .collect::<Vec<_>>();
-        let mut retired: Vec<PathBuf> = fs::read_dir(ca.retired())
-            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-            .unwrap_or_default();
-        retired.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
-        retired.sort();
-        for certificate in retired {
-            let stem = certificate.file_stem().unwrap_or_default().to_string_lossy();
-            let name = format!("retired/{stem}");
-            all.push(Self { name, key: certificate.with_extension("key"), certificate });
-        }
+        let retired = retired(&ca).into_iter();
+        all.extend(retired.map(|(name, certificate, key)| Self { name, certificate, key }));
         let mut seen = Vec::new();
         let mut found = Vec::new();
         // One whose key is there stands for another of the same key.
@@ -261,13 +278,7 @@ impl CrlSource {
         let ca = present(dir, SignedBy::Device)?;
         let mut paths =
             vec![ca.device_issuing_certificate(), ca.device_issuing_cross_certificate()];
-        paths.extend(
-            fs::read_dir(ca.retired())
-                .into_iter()
-                .flatten()
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| path.extension().is_some_and(|extension| extension == "crt")),
-        );
+        paths.extend(retired(&ca).into_iter().map(|(_, certificate, _)| certificate));
         let mut found = Vec::new();
         for path in paths.iter().filter(|path| path.exists()) {
             let all = CaCertificate::open_all(path)?;
@@ -304,6 +315,42 @@ impl CrlSource {
         Ok(certificate.identity().key_id.as_bytes().to_vec())
     }
 
+    /// Whether a CRL, DER, is this CA's. Its key is not needed.
+    ///
+    /// # Errors
+    ///
+    /// [`CrlFault`].
+    pub fn check_crl(&self, der: &[u8]) -> Result<(), CrlFault> {
+        let ca = CaCertificate::open(&self.certificate)?;
+        let list = RevocationList::from_der(der.to_vec())?;
+        if *list.issuer() != ca.identity().name {
+            return Err(CrlFault::OtherIssuer {
+                issuer: list.issuer_text(),
+                ca: name_text(&ca.identity().name),
+            });
+        }
+        Ok(list.check_signature(ca.public_key())?)
+    }
+
+    /// The CA of a directory that signed a certificate, DER, and so has it in its CRL once it is
+    /// revoked; none if it is a stranger's. No key is needed.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if the directory is no CA's, or if a certificate in it cannot be read.
+    pub fn that_signed(dir: &Path, certificate: &[u8]) -> Result<Option<Self>, OpenError> {
+        let Ok(parsed) = parse(certificate) else { return Ok(None) };
+        for source in Self::every(dir)? {
+            let ca = CaCertificate::open(&source.certificate)?;
+            if *parsed.tbs_certificate().issuer() == ca.identity().name
+                && check_signature(certificate, &parsed, ca.public_key()).is_ok()
+            {
+                return Ok(Some(source));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether opening it needs a passphrase.
     ///
     /// # Errors
@@ -322,6 +369,22 @@ impl CrlSource {
         let authority = Authority::open(&self.certificate, &self.key, protection)?;
         Ok(CrlSigner { authority, name: self.name.clone() })
     }
+}
+
+/// The CAs that sign no more certificates: what each is called, its certificate, and where its key
+/// is if it is there.
+pub(crate) fn retired(ca: &CaDirectory) -> Vec<(String, PathBuf, PathBuf)> {
+    let entries = fs::read_dir(ca.retired()).into_iter().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "crt"))
+        .collect();
+    found.sort();
+    let named = |certificate: PathBuf| {
+        let stem = certificate.file_stem().unwrap_or_default().to_string_lossy();
+        (format!("retired/{stem}"), certificate.clone(), certificate.with_extension("key"))
+    };
+    found.into_iter().map(named).collect()
 }
 
 impl CrlSigner {
@@ -396,7 +459,12 @@ fn crl_extensions(request: &CrlRequest, issuer: &IssuerIdentity) -> der::Result<
             indirect_crl: false,
             only_contains_attribute_certs: false,
         };
-        all.push(point.to_extension(&issuer.name, &[])?);
+        // Not by `to_extension`: x509-cert 0.3.0 has another object identifier for it.
+        all.push(Extension {
+            extn_id: ID_CE_ISSUING_DISTRIBUTION_POINT,
+            critical: true,
+            extn_value: OctetString::new(point.to_der()?)?,
+        });
     }
     Ok(all)
 }

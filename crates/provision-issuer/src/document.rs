@@ -1,12 +1,12 @@
 //! What is in a file: certificates, CSRs, CRLs, keys and more, PEM or DER, one or many.
 
+mod base64_lines;
+mod label;
 mod limited;
 
 use core::fmt;
 use std::io;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use der::pem::{self, LineEnding};
 use der::{Decode as _, ErrorKind, Header, Reader as _, SliceReader, Tag};
 use memchr::memmem;
@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 use crate::certificate::parse;
 use crate::key_file::{KeyFileFault, SealedKey};
 
+use base64_lines::{Base64Lines, PIECE, Wrong};
+pub(crate) use label::label;
 pub use limited::read_limited;
 
 /// One thing found in a file.
@@ -97,6 +99,12 @@ pub enum DocumentError {
     UnknownDer {
         /// Why it is not what it looks most like.
         closest: String,
+    },
+    /// The first line of a PEM block is broken. What stands there instead may be a key.
+    #[error("the BEGIN line at byte {at} is broken")]
+    BeginLine {
+        /// Where it begins.
+        at: usize,
     },
     /// A PEM block is broken.
     #[error("the PEM block at byte {at} is broken: {why}")]
@@ -217,11 +225,7 @@ fn pem_block(contents: &[u8], at: usize) -> Result<&str, DocumentError> {
 
 fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
     let broken = |why: String| DocumentError::Pem { at, why };
-    let label = block[BEGIN.len()..]
-        .split(DASHES)
-        .next()
-        .ok_or_else(|| broken("its BEGIN line does not end".into()))?
-        .to_owned();
+    let label = label(block).ok_or(DocumentError::BeginLine { at })?.to_owned();
     let kind = match label.as_str() {
         "CERTIFICATE" | "X509 CERTIFICATE" => DocumentKind::Certificate,
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => DocumentKind::Request,
@@ -243,7 +247,7 @@ fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
         }
         _ => return Err(DocumentError::UnknownLabel { label, at }),
     };
-    let der = decode(block, &label).map_err(broken)?;
+    let der = decode(block, &label, at).map_err(broken)?;
     check(kind, &der).map_err(|why| DocumentError::Contents { label, at, why: why.to_string() })?;
     Ok(Some(Document { kind, bytes: Zeroizing::new(der), at }))
 }
@@ -252,15 +256,30 @@ fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
 ///
 /// What stands here is public or encrypted, so it need not take the same time whatever it is, which `der::pem` does and
 /// takes ten times as long: that shows with a CRL of fifty megabytes. Keys take that way (`SealedKey`).
-fn decode(block: &str, label: &str) -> Result<Vec<u8>, String> {
+fn decode(block: &str, label: &str, at: usize) -> Result<Vec<u8>, String> {
     let begin = BEGIN.len() + label.len() + DASHES.len();
     let (text, end) = block.get(begin..).and_then(|rest| rest.split_once(END)).unwrap_or_default();
     if end.strip_suffix(DASHES) != Some(label) {
         return Err(format!("it begins as {label} and ends as something else"));
     }
-    let mut base64 = Vec::with_capacity(text.len());
-    text.lines().for_each(|line| base64.extend_from_slice(line.trim().as_bytes()));
-    STANDARD.decode(base64).map_err(|error| error.to_string())
+    let text = text.as_bytes();
+    let mut der = Vec::with_capacity(text.len() / 4 * 3);
+    decode_lines(text, &mut der).map_err(|wrong| wrong.in_file(text, at + begin))?;
+    Ok(der)
+}
+
+fn decode_lines(text: &[u8], der: &mut Vec<u8>) -> Result<(), Wrong> {
+    let mut lines = Base64Lines::default();
+    for line in text.split(|byte| *byte == b'\n') {
+        // All of it may be one line.
+        for part in line.trim_ascii().chunks(PIECE) {
+            lines.push(part);
+            if lines.has_piece() {
+                lines.decode(der)?;
+            }
+        }
+    }
+    lines.finish(der)
 }
 
 /// Whether bytes are what they are said to be, as far as the structure goes.

@@ -74,6 +74,7 @@ impl HostIdentity {
         &self,
         dir: &Path,
         name: &str,
+        form: CertificateForm,
         protection: &KeyProtection,
     ) -> Result<HostFiles, HostError> {
         let files = HostFiles::vacant(dir, name)?;
@@ -81,9 +82,14 @@ impl HostIdentity {
             Err(error) if !error.already_exists() => return Err(error.into()),
             _ => {}
         }
-        let pem = to_pem(&self.certificate).map_err(|error| IssueError::Certify(error.into()))?;
+        let bytes = match form {
+            CertificateForm::Pem => to_pem(&self.certificate)
+                .map_err(|error| IssueError::Certify(error.into()))?
+                .into_bytes(),
+            CertificateForm::Der => self.certificate.clone(),
+        };
         key_file::write(&files.key, &self.key, protection)?;
-        let certificate = files::create(&files.certificate, pem.as_bytes(), Access::EverybodyReads);
+        let certificate = files::create(&files.certificate, &bytes, Access::EverybodyReads);
         if let Err(error) = certificate {
             // Written just now by this call; without its certificate it is of no use.
             let _ = fs::remove_file(&files.key);
@@ -94,10 +100,19 @@ impl HostIdentity {
     }
 }
 
+/// How a certificate is written. Its key is always PEM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateForm {
+    /// Text with BEGIN and END.
+    Pem,
+    /// Bytes.
+    Der,
+}
+
 /// Where a key and its certificate are, or will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostFiles {
-    /// The certificate, PEM.
+    /// The certificate.
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,

@@ -152,7 +152,7 @@ impl CertificateValues {
             serial: serial_text(tbs.serial_number().as_bytes()),
             not_before_s,
             not_after_s,
-            fingerprint: colons(&Sha256::digest(der)),
+            fingerprint: fingerprint(der),
             subject: name_text(tbs.subject()),
             issuer: name_text(tbs.issuer()),
             public_key: tbs.subject_public_key_info().to_der()?,
@@ -160,6 +160,12 @@ impl CertificateValues {
             names: names_of(tbs).iter().map(ToString::to_string).collect(),
         })
     }
+}
+
+/// SHA-256 in hexadecimal with colons, as openssl writes it.
+#[must_use]
+pub fn fingerprint(der: &[u8]) -> String {
+    colons(&Sha256::digest(der))
 }
 
 /// A time as in `2031-05-17T08:00:00Z`, from seconds since 1970-01-01 UTC.
@@ -243,7 +249,7 @@ fn request(facts: &mut Facts, der: &[u8]) -> der::Result<()> {
         Err(fault) => fault.to_string(),
     };
     facts
-        .text("subject", name_text(&inner.info.subject))
+        .text("subject", request.subject_text())
         .text("signed", signed)
         .text("signature", oid_name(&inner.algorithm.oid));
     public_key(facts, &inner.info.public_key)?;

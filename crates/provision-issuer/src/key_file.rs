@@ -15,6 +15,7 @@ use pkcs8::{EncryptedPrivateKeyInfoOwned, EncryptedPrivateKeyInfoRef, PrivateKey
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::document;
 use crate::files::{self, Access, FileError};
 use crate::passphrase::{KeyProtection, Passphrase};
 use crate::private_key::{KeyFault, PrivateKey};
@@ -58,6 +59,12 @@ pub enum KeyFileFault {
         at: usize,
         /// What is wrong.
         why: der::Error,
+    },
+    /// A line that begins a PEM block is broken. What stands there instead may be the key.
+    #[error("its BEGIN line at byte {at} is broken")]
+    BeginLine {
+        /// Where it begins, in bytes.
+        at: usize,
     },
     /// It is PEM of something else.
     #[error("it holds a \"{label}\", not a private key")]
@@ -146,7 +153,7 @@ impl SealedKey {
                 return Err(not_pem(at, pem::Error::PostEncapsulationBoundary));
             };
             let block = &block[..end];
-            let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
+            let label = document::label(block).ok_or(KeyFileFault::BeginLine { at })?;
             if label.ends_with("PRIVATE KEY") {
                 return Self::from_block(label, block).map_err(|fault| fault.further(at));
             }

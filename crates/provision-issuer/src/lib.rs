@@ -83,7 +83,8 @@ pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType}
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
 pub use crl::{
-    CrlEntries, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, UnknownReason,
+    CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked,
+    UnknownReason,
 };
 pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
@@ -94,7 +95,7 @@ pub use document::{
 pub use files::{
     Access, FileError, create as create_file, read as read_file, replace as replace_file,
 };
-pub use host::{HostError, HostFiles, HostIdentity};
+pub use host::{CertificateForm, HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};
 pub use init::{CaNames, CaRequest, CaValidity, InitError, OpenedCa, init, init_opened};
 pub use issuer::{CaIssuer, FileIssuer, IssueError, Issuer};

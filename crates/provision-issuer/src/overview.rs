@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::authority::{CaCertificate, OpenError};
+use crate::crl::retired;
 use crate::inspect::CertificateValues;
 use crate::issuer::present;
 use crate::key_file::{self, KeyFileError};
@@ -11,8 +12,9 @@ use crate::profile::SignedBy;
 /// A CA of a directory.
 #[derive(Debug)]
 pub struct CaOverview {
-    /// What it is for: `device-root`, `device-issuing`, `server-root`.
-    pub role: &'static str,
+    /// What it is for: `device-root`, `device-issuing`, `server-root`; after a rotation
+    /// `device-issuing-cross` and `retired/…` too.
+    pub role: String,
     /// Its certificate.
     pub certificate: PathBuf,
     /// What that says.
@@ -41,11 +43,17 @@ pub enum KeyState {
 /// [`OpenError`] if it is no CA's directory, or if a file in it cannot be read.
 pub fn overview(dir: &Path) -> Result<Vec<CaOverview>, OpenError> {
     let ca = present(dir, SignedBy::Device)?;
-    let all = [
-        ("device-root", ca.device_root_certificate(), ca.device_root_key()),
-        ("device-issuing", ca.device_issuing_certificate(), ca.device_issuing_key()),
-        ("server-root", ca.server_root_certificate(), ca.server_root_key()),
+    let mut all = vec![
+        ("device-root".to_owned(), ca.device_root_certificate(), ca.device_root_key()),
+        ("device-issuing".to_owned(), ca.device_issuing_certificate(), ca.device_issuing_key()),
+        ("server-root".to_owned(), ca.server_root_certificate(), ca.server_root_key()),
     ];
+    let cross = ca.device_issuing_cross_certificate();
+    if cross.exists() {
+        // Another certificate of the issuing CA, and so of the same key.
+        all.push(("device-issuing-cross".to_owned(), cross, ca.device_issuing_key()));
+    }
+    all.extend(retired(&ca));
     all.into_iter()
         .map(|(role, certificate, key)| {
             let read = CaCertificate::open(&certificate)?;

@@ -87,17 +87,30 @@ pub fn make_trust_store(
 ///
 /// [`Pkcs12Error::WrongPassword`], or what else is wrong with it.
 pub fn open(der: &[u8], password: &Passphrase) -> Result<Contents, Pkcs12Error> {
+    let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
+    open_by(der, &text)
+}
+
+/// Opens PKCS#12 whose password is empty, as `openssl pkcs12 -export -passout pass:` makes it.
+/// Nothing of any other: what is wrong with one, if it is not the password, [`open`] tells. Without a
+/// MAC the two cannot be told apart.
+#[must_use]
+pub fn open_without_password(der: &[u8]) -> Option<Contents> {
+    open_by(der, "").ok()
+}
+
+fn open_by(der: &[u8], password: &str) -> Result<Contents, Pkcs12Error> {
     let rounds = rounds_in(der, DEPTH_MAX);
     if rounds > ROUNDS_MAX {
         return Err(Pkcs12Error::TooCostly { rounds });
     }
-    let text = Zeroizing::new(String::from_utf8_lossy(password.as_bytes()).into_owned());
-    let store = KeyStore::from_pkcs12(der, &text, Pkcs12ImportPolicy::Relaxed).map_err(
-        |error| match error {
-            p12_keystore::error::Error::MacError(_) => Pkcs12Error::WrongPassword,
-            other => Pkcs12Error::Library(other.to_string()),
-        },
-    )?;
+    let store =
+        KeyStore::from_pkcs12(der, password, Pkcs12ImportPolicy::Relaxed).map_err(|error| {
+            match error {
+                p12_keystore::error::Error::MacError(_) => Pkcs12Error::WrongPassword,
+                other => Pkcs12Error::Library(other.to_string()),
+            }
+        })?;
     let mut contents = Contents::default();
     for (name, entry) in store.entries() {
         match entry {

@@ -13,6 +13,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
 use crate::algorithm::{self, SignatureFault, key_name};
 use crate::certificate::signed_bytes;
+use crate::inspect::name_text;
 use crate::private_key::PrivateKey;
 use crate::server_name::ServerName;
 use crate::signer::SignerFault;
@@ -110,6 +111,12 @@ impl CertificateRequest {
     pub fn to_pem(&self) -> String {
         der::pem::encode_string("CERTIFICATE REQUEST", LineEnding::LF, &self.der)
             .expect("it is in memory")
+    }
+
+    /// The subject it wishes for, in openssl's slash form.
+    #[must_use]
+    pub fn subject_text(&self) -> String {
+        name_text(&self.request.info.subject)
     }
 
     /// The common name it wishes for.

@@ -7,7 +7,7 @@ use provision_station::evidence::CertSerial;
 use provision_wire::DeviceSerial;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use x509_cert::certificate::Certificate;
+use x509_cert::certificate::{Certificate, TbsCertificate};
 use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 
 use crate::chain::Kind;
@@ -142,8 +142,16 @@ pub enum Which {
     OfLot(Lot),
     /// The one on record with that serial number.
     Serial(CertSerial),
-    /// This one, DER, on record or not: a CA that was taken over has issued others before.
+    /// This one, DER, which is on record, or was revoked before.
     This(Vec<u8>),
+    /// This one, on record or not: a CA that was taken over has issued others before. Who asks has
+    /// seen that the CA signed it; a certificate need not say whose it is.
+    Of {
+        /// Key identifier of the CA, by which its CRL is made.
+        issuer_key_id: Vec<u8>,
+        /// The certificate, DER.
+        der: Vec<u8>,
+    },
 }
 
 impl fmt::Display for Which {
@@ -152,7 +160,7 @@ impl fmt::Display for Which {
             Self::OfDevice(device) => write!(f, "the certificate of device {device}"),
             Self::OfLot(lot) => write!(f, "lot {lot}"),
             Self::Serial(serial) => write!(f, "the certificate {serial}"),
-            Self::This(_) => f.write_str("this certificate"),
+            Self::This(_) | Self::Of { .. } => f.write_str("this certificate"),
         }
     }
 }
@@ -301,24 +309,36 @@ struct Identity {
 
 impl Identity {
     fn of(der: &[u8]) -> Result<Self, Unreadable> {
+        Self::by(der, None)
+    }
+
+    /// The same of a certificate whose issuer is known, whatever it says itself.
+    fn by(der: &[u8], issuer_key_id: Option<&[u8]>) -> Result<Self, Unreadable> {
         let certificate = Certificate::from_der(der)?;
         let tbs = certificate.tbs_certificate();
-        let authority = tbs.get_extension::<AuthorityKeyIdentifier>()?;
-        let key_id = authority.and_then(|(_, authority)| authority.key_identifier);
-        let key_id = match key_id {
-            Some(key_id) => key_id.as_bytes().to_vec(),
-            // A root vouches for itself, and has its own identifier only.
-            None if tbs.issuer().to_der()? == tbs.subject().to_der()? => {
-                let own = tbs.get_extension::<x509_cert::ext::pkix::SubjectKeyIdentifier>()?;
-                own.map(|(_, own)| own.0.as_bytes().to_vec()).ok_or(Unreadable::NoIssuerKey)?
-            }
-            None => return Err(Unreadable::NoIssuerKey),
+        let issuer_key_id = match issuer_key_id {
+            Some(known) => known.to_vec(),
+            None => Self::issuer_key_id(tbs)?,
         };
         Ok(Self {
-            issuer_key_id: key_id,
+            issuer_key_id,
             cert_serial: CertSerial::new(tbs.serial_number().as_bytes()),
             not_after_s: tbs.validity().not_after.to_unix_duration().as_secs(),
         })
+    }
+
+    fn issuer_key_id(tbs: &TbsCertificate) -> Result<Vec<u8>, Unreadable> {
+        let authority = tbs.get_extension::<AuthorityKeyIdentifier>()?;
+        let key_id = authority.and_then(|(_, authority)| authority.key_identifier);
+        match key_id {
+            Some(key_id) => Ok(key_id.as_bytes().to_vec()),
+            // A root vouches for itself, and has its own identifier only.
+            None if tbs.issuer().to_der()? == tbs.subject().to_der()? => {
+                let own = tbs.get_extension::<x509_cert::ext::pkix::SubjectKeyIdentifier>()?;
+                own.map(|(_, own)| own.0.as_bytes().to_vec()).ok_or(Unreadable::NoIssuerKey)
+            }
+            None => Err(Unreadable::NoIssuerKey),
+        }
     }
 }
 
@@ -340,15 +360,41 @@ fn meant(session: &mut Reading<'_>, which: &Which) -> Result<Vec<(Vec<u8>, Strin
         Which::OfLot(lot) => (query::LEAVES_OF_LOT, lot.as_str().into()),
         Which::Serial(serial) => (query::BY_SERIAL, serial.as_bytes().into()),
         Which::This(der) => {
-            let known = Identity::of(der).ok();
-            let Some(identity) = known else { return Ok(vec![(der.clone(), String::new())]) };
-            let on_record = meant(session, &Which::Serial(identity.cert_serial))?;
-            let name = on_record.into_iter().find(|(known, _)| known == der);
-            let name = name.map_or_else(|| subject_of(der), |(_, name)| name);
-            return Ok(vec![(der.clone(), name)]);
+            let known = match on_record(session, der)? {
+                Some(known) => Some(known),
+                None => revoked_before(session, der)?,
+            };
+            return Ok(known.into_iter().collect());
+        }
+        Which::Of { der, .. } => {
+            let known = on_record(session, der)?;
+            return Ok(vec![known.unwrap_or_else(|| (der.clone(), subject_of(der)))]);
         }
     };
     session.all(statement, &[key], |row| Ok((row.blob(0)?, row.text(1)?)))
+}
+
+/// A certificate and its name, if that very one is on record.
+fn on_record(
+    session: &mut Reading<'_>,
+    der: &[u8],
+) -> Result<Option<(Vec<u8>, String)>, StorageError> {
+    // The serial number is all that is looked for: any issuer will do.
+    let Ok(Identity { cert_serial, .. }) = Identity::by(der, Some(&[])) else { return Ok(None) };
+    let found = meant(session, &Which::Serial(cert_serial))?;
+    Ok(found.into_iter().find(|(known, _)| known == der))
+}
+
+/// A certificate and its name, if it was revoked, on record or not.
+fn revoked_before(
+    session: &mut Reading<'_>,
+    der: &[u8],
+) -> Result<Option<(Vec<u8>, String)>, StorageError> {
+    let Ok(Identity { issuer_key_id, cert_serial, .. }) = Identity::of(der) else {
+        return Ok(None);
+    };
+    let revoked = revocation(session, &issuer_key_id, &cert_serial)?;
+    Ok(revoked.map(|record| (der.to_vec(), record.name)))
 }
 
 /// The certificates that are meant: one, unless it is a lot.
@@ -363,7 +409,11 @@ fn identified(
         _ if matches!(which, Which::OfLot(_)) => {}
         count => return Err(RevokeError::Ambiguous { count }),
     }
-    meant.into_iter().map(|(der, name)| Ok((Identity::of(&der)?, name))).collect()
+    let issuer = match which {
+        Which::Of { issuer_key_id, .. } => Some(issuer_key_id.as_slice()),
+        _ => None,
+    };
+    meant.into_iter().map(|(der, name)| Ok((Identity::by(&der, issuer)?, name))).collect()
 }
 
 fn add_revocation(

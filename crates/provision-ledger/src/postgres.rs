@@ -540,7 +540,8 @@ fn tls_config(
     let chain = |path: &PathBuf| -> Result<Vec<CertificateDer<'static>>, StorageFault> {
         let pem = fs::read(path).map_err(|error| wrong(path, &error))?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        let chain = chain.map_err(|error| wrong(path, &error))?;
+        // The error quotes the line at fault, and that may be a key's.
+        let chain = chain.map_err(|_| wrong(path, &"its PEM is broken"))?;
         if chain.is_empty() { Err(wrong(path, &"it holds no certificate")) } else { Ok(chain) }
     };
     let mut roots = RootCertStore::empty();
@@ -563,7 +564,8 @@ fn tls_config(
     match (certificate, key) {
         (Some(certificate), Some(key)) => {
             let read = fs::read(key).map_err(|error| wrong(key, &error))?;
-            let read = PrivateKeyDer::from_pem_slice(&read).map_err(|error| wrong(key, &error))?;
+            let read = PrivateKeyDer::from_pem_slice(&read)
+                .map_err(|_| wrong(key, &"it holds no private key in PEM"))?;
             config.with_client_auth_cert(chain(certificate)?, read).map_err(failed)
         }
         _ => Ok(config.with_no_client_auth()),

@@ -246,7 +246,10 @@ fn import(arguments: &CaImport, report: &mut Report) -> Result<(), Fault> {
     let protection = protection(arguments.insecure_plaintext_keys, &arguments.place)?;
     let now_s = system::now_s()?;
     let request = ImportRequest { certificate, above, key, servers, protection, now_s };
-    let made = provision_issuer::import(&arguments.place.ca, request)?;
+    let made = provision_issuer::import(&arguments.place.ca, request).map_err(|fault| {
+        let (certificate, key) = (arguments.certificate.clone(), arguments.key.clone());
+        Fault::CaImport { certificate, key, fault }
+    })?;
     if kind != "P-256" {
         report.note(&format!(
             "note: this CA signs with {kind}, which no device can check; servers can"

@@ -80,7 +80,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Certification authority.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision ca init --name Acme\n  \
+        provision ca show"
+    )]
     Ca(CaCommand),
     /// Make a key and a certificate for a server that devices connect to.
     ServerCert(ServerCert),
@@ -101,14 +105,22 @@ pub(crate) enum Command {
     /// Say whether key, certificate and CSR belong together.
     Match(Match),
     /// Make, show, encrypt and decrypt private keys.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision key make --out host.key\n  \
+        provision key encrypt host.key --out host.enc.key"
+    )]
     Key(KeyCommand),
     /// Turn PEM into DER and back.
     Convert(Convert),
     /// Put a certificate and its issuers in order.
     Fullchain(Fullchain),
     /// Make and open PKCS#12.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision p12 make --key client.key --certificate client.crt --out alice.p12\n  \
+        provision p12 open alice.p12 --out alice"
+    )]
     P12(P12Command),
     /// Print a group for Diffie-Hellman (RFC 7919).
     Dhparam(Dhparam),
@@ -119,10 +131,14 @@ pub(crate) enum Command {
     /// Make everything for mutual TLS at once: CA, server, client, PKCS#12, nginx, README.
     Kit(Kit),
     /// Write the configuration of a server that takes the CA's devices and people.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  provision config nginx --for ca --out nginx")]
     Config(ConfigCommand),
     /// Answer whether a certificate was revoked (OCSP, RFC 6960).
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision ocsp cert --out ocsp\n  \
+        provision ocsp serve --responder ocsp --listen 127.0.0.1:8888"
+    )]
     Ocsp(OcspCommand),
     /// Enroll what comes, on many ports, until it is told to end.
     Station(Station),
@@ -130,19 +146,29 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Simulate(Simulate),
     /// Put one question to a device by hand.
+    #[command(after_help = "Example:\n  provision ask hello --port /dev/ttyUSB0")]
     Ask(Ask),
     /// List the serial ports of this machine.
+    #[command(after_help = "Example:\n  provision ports")]
     Ports,
     /// The record of what was issued.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision ledger list\n  \
+        provision ledger find --device sensor-0042"
+    )]
     Ledger(LedgerCommand),
     /// Lots: how many devices, of what, until when.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  provision lot create --id 2026-W47 --quota 500\n  \
+        provision lot show --id 2026-W47"
+    )]
     Lot(LotCommand),
     /// Make labels for devices: serial, fingerprint, and a QR code to claim them by.
     Label(Label),
     /// Reports for line controllers, test systems and people.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  provision report lot --id 2026-W47")]
     Report(ReportCommand),
 }
 
@@ -211,12 +237,16 @@ pub(crate) struct Ask {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Question {
     /// Who is there, and how far has it come? Changes nothing.
+    #[command(after_help = "Example:\n  provision ask hello --port /dev/ttyUSB0")]
     Hello(AskPort),
     /// For the public key. A blank device makes its key now, and keeps it.
+    #[command(after_help = "Example:\n  provision ask key --port /dev/ttyUSB0")]
     Key(AskPort),
     /// For a CSR over a fresh challenge; printed as PEM once it has proven possession.
+    #[command(after_help = "Example:\n  provision ask csr --port /dev/ttyUSB0")]
     Csr(AskPort),
     /// For a signature by the key of the stored certificate. Changes nothing.
+    #[command(after_help = "Example:\n  provision ask prove --port /dev/ttyUSB0 --leaf leaf.crt")]
     Prove(AskProve),
 }
 
@@ -258,4 +288,28 @@ pub(crate) struct LedgerPlace {
     /// The ledger [default: ledger.sqlite in the CA's directory].
     #[arg(long, value_name = "FILE", env = "PROVISION_LEDGER")]
     pub ledger: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_and_every_group_has_an_example() {
+        fn look(command: &clap::Command, path: &str, without: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // An example of a group is one of a command in it.
+            if !help.contains("Example") || !help.contains(path) {
+                without.push(path.to_owned());
+            }
+            for below in command.get_subcommands() {
+                look(below, &format!("{path} {}", below.get_name()), without);
+            }
+        }
+        let mut without = Vec::new();
+        look(&Cli::command(), "provision", &mut without);
+        assert_eq!(without, [""; 0]);
+    }
 }

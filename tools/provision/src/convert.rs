@@ -29,6 +29,19 @@ pub(crate) struct Convert {
 pub(crate) fn run(arguments: &Convert, report: &mut Report) -> Result<(), Fault> {
     let found = files::read_documents(&arguments.file)?;
     let Some(first) = found.first() else { return Ok(()) };
+    // A key that is not first would be written as if it were public; behind a key that is, the rest
+    // would be lost.
+    let keys = found.iter().filter(|document| document.kind == DocumentKind::PrivateKey).count();
+    if keys > 0 && found.len() > 1 {
+        return Err(files::document(
+            &arguments.file,
+            &format!(
+                "it holds {} documents, and {keys} of them private keys: a key is converted from a \
+                 file of its own",
+                found.len()
+            ),
+        ));
+    }
     if first.kind == DocumentKind::PrivateKey {
         let sealed = SealedKey::find(&first.bytes)
             .map_err(|fault| files::document(&arguments.file, &fault))?;

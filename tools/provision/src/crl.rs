@@ -10,11 +10,12 @@ use clap::{Args, Subcommand};
 use provision_issuer::inspect::time_text;
 use provision_issuer::{
     CertifyError, CrlEntries, CrlRequest, CrlSource, DocumentKind, KeyProtection, Reason, Revoked,
-    find_document, replace_file, to_pem,
+    replace_file, to_pem,
 };
 use provision_ledger::{Certificates as _, SqlLedger};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::arguments::Form;
 use crate::cli::CaPlace;
 use crate::fault::Fault;
 use crate::report::Report;
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   provision crl --out /etc/nginx/crl          device-issuing.crl and so on, and all.crl
   provision crl --lifetime 12h --root-lifetime 365d --out crl
+  provision crl --url http://pki.acme.com --outform der --out /var/www/pki
   provision crl watch --out /etc/nginx/crl --hook \"nginx -s reload\"
 
 nginx (`ssl_crl`) wants a CRL of every CA in the path in one file: that is all.crl. Past its
@@ -68,13 +70,19 @@ pub(crate) struct Making {
     #[arg(long, value_name = "TIME")]
     pub root_lifetime: Option<Seconds>,
 
-    /// Where the CRLs are published, if certificates name it: URL/device-issuing.crl and so on.
+    /// Where the CRLs are published, if every certificate names it: URL/device-issuing.crl and so
+    /// on. For a certificate that does not, OpenSSL takes no CRL that does. The root's never does.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 
     /// Directory for the CRLs; made if it is not there. CRLs there are replaced, each at once.
     #[arg(long, value_name = "DIR", default_value = "crl")]
     pub out: PathBuf,
+
+    /// PEM or DER, which RFC 5280 wants at a place that certificates name. all.crl is of several and
+    /// always PEM.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Pem)]
+    pub outform: Form,
 }
 
 /// A span of time in seconds; a whole number with d, h, m or s behind it.
@@ -120,6 +128,14 @@ impl Making {
         Ok(seconds)
     }
 
+    /// What a CA's CRL says of where it is published. The CA certificates name no such place, and
+    /// OpenSSL takes a CRL that names one for those certificates alone that name it too: so the CRL
+    /// of the root, which is for CA certificates, names none.
+    fn url_of(&self, source: &CrlSource) -> Option<String> {
+        let url = self.url.as_ref().filter(|_| !source.is_device_root())?;
+        Some(format!("{}/{}", url.trim_end_matches('/'), source.crl_file()))
+    }
+
     fn open_ledger(&self) -> Result<SqlLedger, Fault> {
         ledger::open(self.ledger.as_ref(), &self.place.ca)
     }
@@ -141,99 +157,157 @@ pub(crate) fn run(arguments: &Crl, report: &mut Report) -> Result<(), Fault> {
     }
     let making = &arguments.making;
     let mut ledger = making.open_ledger()?;
-    make(making, &mut ledger, &making.protection()?, report)
+    match make(making, &mut ledger, &making.protection()?, report)? {
+        None => Ok(()),
+        Some(unfit) => Err(unfit),
+    }
 }
 
 /// Makes them all, and `all.crl` of them; and of those that are there of CAs whose key is not.
+/// Returns what is wrong with one of these, which `all.crl` lacks then.
 fn make(
     making: &Making,
     ledger: &mut SqlLedger,
     protection: &KeyProtection,
     report: &mut Report,
-) -> Result<(), Fault> {
-    let out = &making.out;
-    let now_s = system::now_s()?;
-    let sources = CrlSource::every(&making.place.ca)?;
-    for source in &sources {
-        making.lifetime_s(source)?;
-    }
-    fs::create_dir_all(out).map_err(|cause| Fault::Write { path: out.clone(), cause })?;
-    let mut all = String::new();
-    for source in &sources {
-        let path = out.join(source.crl_file());
-        if !source.has_key() {
-            match files::read(&path).ok().and_then(|contents| {
-                find_document(&contents, DocumentKind::Crl).ok().map(|found| found.bytes.to_vec())
-            }) {
-                Some(der) => all.push_str(&to_pem(DocumentKind::Crl, &der)),
-                None => report.warning(
-                    &format!(
-                        "{} has no CRL and its key is not here: nginx with all.crl would take \
-                         nobody below it",
-                        source.name
-                    ),
-                    json!({ "ca": source.name }),
-                )?,
-            }
-            continue;
-        }
-        let next_update_s = now_s.saturating_add(making.lifetime_s(source)?);
-        let pem = make_one(making, source, ledger, protection, (now_s, next_update_s), report)?;
-        all.push_str(&pem);
-    }
-    replace_file(&out.join("all.crl"), all.as_bytes()).map_err(Fault::File)
+) -> Result<Option<Fault>, Fault> {
+    let mut made = Made::default();
+    let written = made.write(making, ledger, protection);
+    // Not before every file is there: whoever reads what is said may have gone.
+    let told = made.tell(report);
+    written?;
+    told?;
+    Ok(made.unfit)
 }
 
-/// Makes one; returns it in PEM.
-fn make_one(
-    making: &Making,
-    source: &CrlSource,
-    ledger: &mut SqlLedger,
-    protection: &KeyProtection,
-    (now_s, next_update_s): (u64, u64),
-    report: &mut Report,
-) -> Result<String, Fault> {
-    let mut signer = source.open(protection)?;
-    let file = source.crl_file();
-    // Durable before it is signed: no two CRLs have one number, whatever happens.
-    let (mut entries, mut unwritten) = (CrlEntries::default(), None);
-    let number = ledger.begin_crl(signer.key_id(), now_s, next_update_s, &mut |record| {
-        let entry = Revoked {
-            cert_serial: record.cert_serial.as_bytes().to_vec(),
-            at_s: record.revoked_at_s,
-            reason: Reason::of_code(record.reason).unwrap_or_default(),
-        };
-        if let Err(error) = entries.push(&entry) {
-            unwritten.get_or_insert(error);
+/// What there is to tell of the CRLs that were written.
+#[derive(Default)]
+struct Made {
+    /// For people and for programs.
+    results: Vec<(String, Value)>,
+    warnings: Vec<(String, Value)>,
+    /// What is wrong with a CRL that was there.
+    unfit: Option<Fault>,
+}
+
+impl Made {
+    fn tell(&self, report: &mut Report) -> Result<(), Fault> {
+        for (text, event) in &self.results {
+            report.result(text, event)?;
         }
-    })?;
-    if let Some(error) = unwritten {
-        return Err(CertifyError::from(error).into());
+        for (text, event) in &self.warnings {
+            report.warning(text, event.clone())?;
+        }
+        Ok(())
     }
-    let count = entries.count();
-    let url = making.url.as_ref().map(|url| format!("{}/{file}", url.trim_end_matches('/')));
-    let request = CrlRequest { number, now_s, next_update_s, url };
-    let der = signer.sign_crl(&request, entries)?;
-    let pem = to_pem(DocumentKind::Crl, &der);
-    let path: &Path = &making.out.join(&file);
-    replace_file(path, pem.as_bytes()).map_err(Fault::File)?;
-    report.result(
-        &format!(
+
+    fn write(
+        &mut self,
+        making: &Making,
+        ledger: &mut SqlLedger,
+        protection: &KeyProtection,
+    ) -> Result<(), Fault> {
+        let out = &making.out;
+        let now_s = system::now_s()?;
+        let sources = CrlSource::every(&making.place.ca)?;
+        for source in &sources {
+            making.lifetime_s(source)?;
+        }
+        fs::create_dir_all(out).map_err(|cause| Fault::Write { path: out.clone(), cause })?;
+        let mut all = String::new();
+        for source in &sources {
+            let der = if source.has_key() {
+                let next_update_s = now_s.saturating_add(making.lifetime_s(source)?);
+                Some(self.write_one(making, source, ledger, protection, (now_s, next_update_s))?)
+            } else {
+                self.find(source, &out.join(source.crl_file()))
+            };
+            if let Some(der) = der {
+                all.push_str(&to_pem(DocumentKind::Crl, &der));
+            }
+        }
+        replace_file(&out.join("all.crl"), all.as_bytes()).map_err(Fault::File)
+    }
+
+    /// The CRL that is there of a CA whose key is not.
+    fn find(&mut self, source: &CrlSource, path: &Path) -> Option<Vec<u8>> {
+        if !path.exists() {
+            let name = &source.name;
+            let text = format!(
+                "{name} has no CRL and its key is not here: nginx with all.crl would take nobody \
+                 below it"
+            );
+            self.warnings.push((text, json!({ "ca": name })));
+            return None;
+        }
+        match crl_of(source, path) {
+            Ok(der) => Some(der),
+            Err(fault) => {
+                self.unfit = Some(fault);
+                None
+            }
+        }
+    }
+
+    /// Makes one; returns it in DER.
+    fn write_one(
+        &mut self,
+        making: &Making,
+        source: &CrlSource,
+        ledger: &mut SqlLedger,
+        protection: &KeyProtection,
+        (now_s, next_update_s): (u64, u64),
+    ) -> Result<Vec<u8>, Fault> {
+        let mut signer = source.open(protection)?;
+        let file = source.crl_file();
+        // Durable before it is signed: no two CRLs have one number, whatever happens.
+        let (mut entries, mut unwritten) = (CrlEntries::default(), None);
+        let number = ledger.begin_crl(signer.key_id(), now_s, next_update_s, &mut |record| {
+            let entry = Revoked {
+                cert_serial: record.cert_serial.as_bytes().to_vec(),
+                at_s: record.revoked_at_s,
+                reason: Reason::of_code(record.reason).unwrap_or_default(),
+            };
+            if let Err(error) = entries.push(&entry) {
+                unwritten.get_or_insert(error);
+            }
+        })?;
+        if let Some(error) = unwritten {
+            return Err(CertifyError::from(error).into());
+        }
+        let count = entries.count();
+        let request = CrlRequest { number, now_s, next_update_s, url: making.url_of(source) };
+        let der = signer.sign_crl(&request, entries)?;
+        let path = making.out.join(&file);
+        match making.outform {
+            Form::Pem => replace_file(&path, to_pem(DocumentKind::Crl, &der).as_bytes()),
+            Form::Der => replace_file(&path, &der),
+        }
+        .map_err(Fault::File)?;
+        let text = format!(
             "{}: number {number}, {count} revoked, until {} ({})",
             path.display(),
             time_text(next_update_s),
             signer.subject(),
-        ),
-        &json!({
+        );
+        let event = json!({
             "event": "crl",
             "file": path,
             "issuer": signer.subject(),
             "number": number,
             "revoked": count,
             "next_update_s": next_update_s,
-        }),
-    )?;
-    Ok(pem)
+        });
+        self.results.push((text, event));
+        Ok(der)
+    }
+}
+
+/// The CRL in a file, which must be this CA's.
+fn crl_of(source: &CrlSource, path: &Path) -> Result<Vec<u8>, Fault> {
+    let der = files::read_one(path, DocumentKind::Crl)?;
+    source.check_crl(&der).map_err(|fault| files::document(path, &fault))?;
+    Ok(der)
 }
 
 #[cfg(test)]

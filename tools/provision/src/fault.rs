@@ -101,8 +101,15 @@ pub(crate) enum Fault {
     #[error(transparent)]
     Issue(#[from] IssueError),
     /// A CA could not be taken over.
-    #[error(transparent)]
-    CaImport(#[from] ImportError),
+    #[error("{} with the key {}: {fault}", certificate.display(), key.display())]
+    CaImport {
+        /// Its certificate.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+        /// Why.
+        fault: ImportError,
+    },
     /// No new CA took the place of the old one.
     #[error(transparent)]
     CaRotate(#[from] RotateError),
@@ -194,6 +201,19 @@ pub(crate) enum Fault {
     /// Nothing was revoked.
     #[error(transparent)]
     Revoke(#[from] RevokeError),
+    /// A certificate that no CRL made here would ever list.
+    #[error(
+        "{} was signed by {issuer}, which is no CA of {}, and it is not on record", path.display(),
+        ca.display()
+    )]
+    Stranger {
+        /// The certificate.
+        path: PathBuf,
+        /// Who signed it, as it says.
+        issuer: String,
+        /// The CA's directory.
+        ca: PathBuf,
+    },
     /// A device whose certificate was revoked is at the line again.
     #[error("the certificate {cert_serial} of device {device} was revoked")]
     RevokedDevice {
@@ -389,7 +409,7 @@ impl Fault {
                 _ => 17,
             },
             Self::CaInit(_)
-            | Self::CaImport(_)
+            | Self::CaImport { .. }
             | Self::CaRotate(_)
             | Self::CaOpen(_)
             | Self::Profile(_)
@@ -415,6 +435,7 @@ impl Fault {
             | Self::RecordEnrolled(_)
             | Self::RecordCertificate(_)
             | Self::Revoke(_)
+            | Self::Stranger { .. }
             | Self::Lots(_)
             | Self::Audit(_)
             | Self::ForeignStation { .. }
@@ -560,10 +581,12 @@ impl Fault {
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
             Self::Issue(_) => "nothing was signed; the device can be run again",
-            Self::CaImport(ImportError::IssuerMissing { .. }) => {
+            Self::CaImport { fault: ImportError::IssuerMissing { .. }, .. } => {
                 "give the CAs above it with `--chain`"
             }
-            Self::CaImport(_) => "nothing was made; `provision inspect` shows what the files hold",
+            Self::CaImport { .. } => {
+                "nothing was made; `provision inspect` shows what the files hold"
+            }
             Self::CaRotate(_) => {
                 "the CA is as it was; the key of the device root is needed (device-root.key)"
             }
@@ -618,6 +641,10 @@ impl Fault {
             Self::Revoke(_) => {
                 "`provision ledger list` shows what is on record; one that is not can be given \
                  with `--certificate`"
+            }
+            Self::Stranger { .. } => {
+                "nothing was revoked: the CRLs of these CAs say nothing of it; `--ca` says where the CA \
+                 is that signed it, and `provision ca import` takes one over"
             }
             Self::RevokedDevice { .. } => {
                 "a certificate that was revoked is not delivered again; nothing was changed on the \

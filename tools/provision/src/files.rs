@@ -41,7 +41,7 @@ pub(crate) fn read_all(path: &Path, kind: DocumentKind) -> Result<Vec<Vec<u8>>, 
     let found: Vec<Vec<u8>> = all
         .into_iter()
         .filter(|document| document.kind == kind)
-        .map(|document| document.bytes.to_vec())
+        .map(|mut document| core::mem::take(&mut *document.bytes))
         .collect();
     match (found.is_empty(), first) {
         (true, Some(found)) => Err(document(path, &format!("it holds a {found}, no {kind}"))),

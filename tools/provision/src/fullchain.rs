@@ -8,7 +8,7 @@ use provision_issuer::verify::{VerifyRequest, verify};
 use provision_issuer::{DocumentKind, to_pem};
 use serde_json::json;
 
-use crate::arguments::Output;
+use crate::arguments::{Form, Output};
 use crate::fault::Fault;
 use crate::report::Report;
 use crate::{files, system};
@@ -65,6 +65,12 @@ pub(crate) fn run(arguments: &Fullchain, report: &mut Report) -> Result<(), Faul
         if last_is_root {
             chain.pop();
         }
+    }
+    if arguments.output.outform == Form::Der && chain.len() > 1 {
+        return Err(files::document(
+            &arguments.files[0],
+            &format!("its chain has {} certificates, and DER holds one", chain.len()),
+        ));
     }
     let pem: String = chain.iter().map(|der| to_pem(DocumentKind::Certificate, der)).collect();
     let event = json!({ "certificates": chain.len(), "path": path.subjects });

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use provision_issuer::{HostFiles, HostIdentity, KeyProtection, Profile, Variables};
+use provision_issuer::{
+    CertificateForm, HostFiles, HostIdentity, KeyProtection, Profile, Variables,
+};
 use serde_json::json;
 
-use crate::arguments::{HostNames, NewKey, NewKeyPassphrase, Signing};
+use crate::arguments::{Form, HostNames, NewKey, NewKeyPassphrase, Signing};
 use crate::fault::Fault;
 use crate::report::Report;
 use crate::secret;
@@ -35,6 +37,10 @@ pub(crate) struct ServerCert {
     /// Directory for server.crt and server.key; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "server")]
     pub out: PathBuf,
+
+    /// PEM or DER, of the certificate. The key is always PEM.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Pem)]
+    pub outform: Form,
 }
 
 const CLIENT_EXAMPLE: &str = "\
@@ -66,6 +72,10 @@ pub(crate) struct ClientCert {
     /// Directory for client.crt and client.key; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "client")]
     pub out: PathBuf,
+
+    /// PEM or DER, of the certificate. The key is always PEM.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Pem)]
+    pub outform: Form,
 }
 
 pub(crate) fn server(arguments: &ServerCert, report: &mut Report) -> Result<(), Fault> {
@@ -76,8 +86,13 @@ pub(crate) fn server(arguments: &ServerCert, report: &mut Report) -> Result<(), 
     let (profile, values) = for_names(Profile::find(&arguments.profile)?, None, &names)?;
     // Servers start without people.
     let plain = KeyProtection::InsecurePlaintext;
-    let making =
-        Making { name: "server", out: &arguments.out, key: &arguments.key, protection: &plain };
+    let making = Making {
+        name: "server",
+        out: &arguments.out,
+        form: arguments.outform,
+        key: &arguments.key,
+        protection: &plain,
+    };
     making.make(&arguments.signing, profile, values, report)
 }
 
@@ -88,6 +103,7 @@ pub(crate) fn client(arguments: &ClientCert, report: &mut Report) -> Result<(), 
     let making = Making {
         name: "client",
         out: &arguments.out,
+        form: arguments.outform,
         key: &arguments.key,
         protection: &protection,
     };
@@ -97,6 +113,7 @@ pub(crate) fn client(arguments: &ClientCert, report: &mut Report) -> Result<(), 
 struct Making<'a> {
     name: &'static str,
     out: &'a Path,
+    form: Form,
     key: &'a NewKey,
     protection: &'a KeyProtection,
 }
@@ -115,7 +132,11 @@ impl Making<'_> {
         let made =
             HostIdentity::new(&mut desk.issuer, key, &desk.profile, &desk.values, desk.now_s)?;
         let values = desk.record(&made.certificate)?;
-        let files = made.write(self.out, self.name, self.protection)?;
+        let form = match self.form {
+            Form::Pem => CertificateForm::Pem,
+            Form::Der => CertificateForm::Der,
+        };
+        let files = made.write(self.out, self.name, form, self.protection)?;
         let encrypted = matches!(self.protection, KeyProtection::Encrypted(_));
         let how = if encrypted { "encrypted" } else { "not encrypted" };
         report.result(

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use provision_issuer::inspect::{
-    CertificateValues, Fact, Facts, certificates_in_pkcs7, facts, facts_of_key, public_key_of,
-    time_text,
+    CertificateValues, Fact, Facts, certificates_in_pkcs7, facts, facts_of_key, fingerprint,
+    public_key_of, time_text,
 };
-use provision_issuer::{Document, DocumentKind, KeyProtection, SealedKey, pkcs12, to_pem};
+use provision_issuer::{
+    CertificateRequest, Document, DocumentKind, KeyProtection, RevocationList, SealedKey, pkcs12,
+    to_pem,
+};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::KeyPassphrase;
@@ -36,11 +39,11 @@ pub(crate) struct Inspect {
     pub passphrase: KeyPassphrase,
 }
 
-/// One value of the first certificate, for scripts.
+/// One value of the first certificate, for scripts; of a CSR or a CRL, if it has it.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(crate) struct Only {
-    /// From when until when it is valid.
+    /// From when until when it is valid; of a CRL, thisUpdate and nextUpdate.
     #[arg(long)]
     pub dates: bool,
     /// Its serial number.
@@ -86,7 +89,7 @@ pub(crate) fn run(arguments: &Inspect, report: &mut Report) -> Result<(), Fault>
 fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
     let unreadable = |fault: String| files::document(&arguments.file, &fault);
     let mut all = facts(document).map_err(unreadable)?;
-    let given = arguments.passphrase.key_passphrase_file.is_some();
+    let given = secret::is_given(&arguments.passphrase);
     match document.kind {
         // Only if a passphrase is given: to look at a file must not need one.
         DocumentKind::PrivateKey if given => {
@@ -98,11 +101,10 @@ fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
                 all.0.extend(facts_of_key(&key).0);
             }
         }
-        DocumentKind::Pkcs12 if given => {
-            let protection = secret::for_key(&arguments.file, &arguments.passphrase)?;
-            let KeyProtection::Encrypted(password) = &protection else { return Ok(all) };
-            let contents = pkcs12::open(&document.bytes, password)
-                .map_err(|fault| files::document(&arguments.file, &fault))?;
+        DocumentKind::Pkcs12 => {
+            let Some(contents) = contents(arguments, document, given, &mut all)? else {
+                return Ok(all);
+            };
             for (name, key, chain) in contents.keys {
                 let mut inner = facts_of_key(&key);
                 let subjects = chain.iter().filter_map(|der| CertificateValues::of(der).ok());
@@ -121,36 +123,138 @@ fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
     Ok(all)
 }
 
+/// What is in PKCS#12, if it can be opened without asking anybody.
+fn contents(
+    arguments: &Inspect,
+    document: &Document,
+    given: bool,
+    all: &mut Facts,
+) -> Result<Option<pkcs12::Contents>, Fault> {
+    if let Some(contents) = pkcs12::open_without_password(&document.bytes) {
+        all.0.push(("password".into(), Fact::Text("empty".into())));
+        return Ok(Some(contents));
+    }
+    if !given {
+        return Ok(None);
+    }
+    match secret::for_key(&arguments.file, &arguments.passphrase)? {
+        KeyProtection::Encrypted(password) => {
+            let opened = pkcs12::open(&document.bytes, &password);
+            opened.map(Some).map_err(|fault| files::document(&arguments.file, &fault))
+        }
+        KeyProtection::InsecurePlaintext => Ok(None),
+    }
+}
+
 fn single(arguments: &Inspect, found: &[Document], report: &mut Report) -> Result<(), Fault> {
     let unreadable = |fault: &dyn core::fmt::Display| files::document(&arguments.file, fault);
-    let mut ders = Vec::new();
-    for document in found {
-        match document.kind {
-            DocumentKind::Certificate => ders.push(document.bytes.to_vec()),
-            DocumentKind::Pkcs7 => ders.extend(
-                certificates_in_pkcs7(&document.bytes).map_err(|error| unreadable(&error))?,
-            ),
-            _ => {}
-        }
-    }
-    let der = ders.first().ok_or_else(|| unreadable(&"it holds no certificate"))?;
-    let values = CertificateValues::of(der).map_err(|error| unreadable(&error))?;
+    let values = Values::of(found).map_err(|error| unreadable(&error))?;
+    let values = values.ok_or_else(|| unreadable(&"it holds no certificate, CSR or CRL"))?;
     let only = &arguments.only;
-    let (name, text, value) = if only.dates {
-        let (from, to) = (time_text(values.not_before_s), time_text(values.not_after_s));
-        ("dates", format!("notBefore={from}\nnotAfter={to}"), json!([from, to]))
+    let (name, value) = if only.dates {
+        ("dates", values.dates)
     } else if only.serial {
-        ("serial", values.serial.clone(), json!(values.serial))
+        ("serial", values.serial)
     } else if only.fingerprint {
-        ("fingerprint_sha256", values.fingerprint.clone(), json!(values.fingerprint))
+        ("fingerprint_sha256", values.fingerprint)
     } else if only.subject {
-        ("subject", values.subject.clone(), json!(values.subject))
+        ("subject", values.subject)
     } else {
-        ("issuer", values.issuer.clone(), json!(values.issuer))
+        ("issuer", values.issuer)
     };
+    let lacks = || {
+        let what = name.trim_end_matches("_sha256").replace("serial", "serial number");
+        unreadable(&format!("a {} has no {what}", values.kind))
+    };
+    let (text, value) = value.ok_or_else(lacks)?;
     let mut event = json!({ "event": "result" });
     event[name] = value;
     report.result(&text, &event)
+}
+
+/// Single values of a certificate, or of a CSR or a CRL as far as they have them: for people and for
+/// programs.
+struct Values {
+    kind: DocumentKind,
+    dates: Option<(String, Value)>,
+    serial: Option<(String, Value)>,
+    fingerprint: Option<(String, Value)>,
+    subject: Option<(String, Value)>,
+    issuer: Option<(String, Value)>,
+}
+
+impl Values {
+    /// Of the first certificate; where there is none, of the first CSR or CRL.
+    fn of(found: &[Document]) -> der::Result<Option<Self>> {
+        for document in found {
+            match document.kind {
+                DocumentKind::Certificate => {
+                    return Self::of_certificate(&document.bytes).map(Some);
+                }
+                DocumentKind::Pkcs7 => {
+                    if let Some(der) = certificates_in_pkcs7(&document.bytes)?.first() {
+                        return Self::of_certificate(der).map(Some);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for document in found {
+            match document.kind {
+                DocumentKind::Request => return Self::of_request(&document.bytes).map(Some),
+                DocumentKind::Crl => return Self::of_crl(&document.bytes).map(Some),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn of_certificate(der: &[u8]) -> der::Result<Self> {
+        let values = CertificateValues::of(der)?;
+        let (from, to) = (time_text(values.not_before_s), time_text(values.not_after_s));
+        let dates = (format!("notBefore={from}\nnotAfter={to}"), json!([from, to]));
+        Ok(Self {
+            kind: DocumentKind::Certificate,
+            dates: Some(dates),
+            serial: plain(values.serial),
+            fingerprint: plain(values.fingerprint),
+            subject: plain(values.subject),
+            issuer: plain(values.issuer),
+        })
+    }
+
+    fn of_request(der: &[u8]) -> der::Result<Self> {
+        let request = CertificateRequest::from_der(der.to_vec())?;
+        Ok(Self {
+            kind: DocumentKind::Request,
+            dates: None,
+            serial: None,
+            fingerprint: plain(fingerprint(der)),
+            subject: plain(request.subject_text()),
+            issuer: None,
+        })
+    }
+
+    fn of_crl(der: &[u8]) -> der::Result<Self> {
+        let list = RevocationList::from_der(der.to_vec())?;
+        let this = time_text(list.this_update_s());
+        let next = list.next_update_s().map(time_text);
+        let until = next.as_deref().unwrap_or("none");
+        let dates = (format!("thisUpdate={this}\nnextUpdate={until}"), json!([this, next]));
+        Ok(Self {
+            kind: DocumentKind::Crl,
+            dates: Some(dates),
+            serial: None,
+            fingerprint: plain(fingerprint(der)),
+            subject: None,
+            issuer: plain(list.issuer_text()),
+        })
+    }
+}
+
+fn plain(text: String) -> Option<(String, Value)> {
+    let value = json!(text);
+    Some((text, value))
 }
 
 fn public_key(arguments: &Inspect, found: &[Document], report: &mut Report) -> Result<(), Fault> {

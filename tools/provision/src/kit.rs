@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use provision_issuer::pkcs12::{self, Strength};
 use provision_issuer::{
-    Access, CaNames, CaRequest, DnsName, FileIssuer, HostIdentity, KeyProtection, KeyType,
-    Passphrase, Profile, ServerName, Variables, create_file, inspect::CertificateValues,
+    Access, CaNames, CaRequest, CertificateForm, DnsName, FileIssuer, HostIdentity, KeyProtection,
+    KeyType, Passphrase, Profile, ServerName, Variables, create_file, inspect::CertificateValues,
     prepare_protection,
 };
 use provision_ledger::{Certificates as _, SqlLedger};
@@ -193,13 +193,18 @@ impl<'a> Plan<'a> {
 
         let (profile, values) = for_names(Profile::find("server")?, None, &self.names)?;
         let server = self.certify(&mut opened.server, &mut ledger, &profile, &values)?;
-        server.write(&dir.join("nginx"), "server", &KeyProtection::InsecurePlaintext)?;
+        server.write(
+            &dir.join("nginx"),
+            "server",
+            CertificateForm::Pem,
+            &KeyProtection::InsecurePlaintext,
+        )?;
         self.nginx(dir)?;
 
         let Client { profile, values, protection, password, password_text } = &self.client;
         let client = self.certify(&mut opened.device, &mut ledger, profile, values)?;
         let place = dir.join("client");
-        client.write(&place, &self.file, protection)?;
+        client.write(&place, &self.file, CertificateForm::Pem, protection)?;
         let mut chain = vec![client.certificate.clone()];
         chain.extend(client.issuers.iter().cloned());
         let (password, is_new) = match protection {

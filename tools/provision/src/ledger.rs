@@ -20,8 +20,10 @@ use crate::system;
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Make an empty ledger where none is. `ca init` makes one in the CA's directory.
+    #[command(after_help = "Example:\n  provision ledger create --ledger line.sqlite")]
     Create(LedgerPlace),
     /// List every certificate on record: the devices', oldest first, then those of hosts and people.
+    #[command(after_help = "Example:\n  provision ledger list")]
     List(find::List),
     /// Find certificates by device, key, serial number, fingerprint, lot or time.
     Find(find::Find),
@@ -37,8 +39,12 @@ pub(crate) enum LedgerCommand {
     /// Bring what a station recorded by itself to the server, and give back what it had leased.
     Merge(merge::Merge),
     /// List what stations recorded by themselves and what could not stand beside the rest.
+    #[command(after_help = "Example:\n  provision ledger conflicts")]
     Conflicts(LedgerPlace),
     /// Bring the tables of a ledger in PostgreSQL to this version: for their owner.
+    #[command(
+        after_help = "Example:\n  provision ledger upgrade --ledger postgres://owner@db.acme.com/ledger"
+    )]
     Upgrade(LedgerPlace),
 }
 

@@ -11,6 +11,7 @@ use serialport::SerialPort as _;
 use crate::capture::Capture;
 use crate::fault::Fault;
 use crate::job::{PortUse, Reset};
+use crate::secret;
 
 /// Bytes per write. Longer ones hang past their timeout when the peer stalls.
 const WRITE_LEN_MAX: usize = 64;
@@ -124,7 +125,7 @@ fn run_reset_command(line: &str, port: &str) -> Result<(), Fault> {
     let program = words.next().unwrap_or_default();
     // What it says goes where ours goes: a pipe would be waited for as long as any child of it
     // lives.
-    let mut child = Command::new(&program)
+    let mut child = secret::keep_from(&mut Command::new(&program))
         .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

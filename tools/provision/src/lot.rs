@@ -25,14 +25,23 @@ pub(crate) enum LotCommand {
     /// Make a lot: from now on, devices are made in lots alone.
     Create(Create),
     /// Show what a lot is allowed, and how much of it is used.
+    #[command(after_help = "Example:\n  provision lot show --id 2026-W47")]
     Show(Which),
     /// List every lot.
+    #[command(after_help = "Example:\n  provision lot list")]
     List(LedgerPlace),
     /// Close a lot for good: it takes no more devices.
+    #[command(after_help = "Example:\n  provision lot close --id 2026-W47")]
     Close(Which),
     /// List the places that stations have leased, for when their server is away.
+    #[command(
+        after_help = "Example:\n  provision lot leases --ledger postgres://db.acme.com/ledger"
+    )]
     Leases(LedgerPlace),
     /// End a lease of a station that will never come back: its places are free again.
+    #[command(
+        after_help = "Example:\n  provision lot end-lease --lease 7 --ledger postgres://db.acme.com/ledger"
+    )]
     EndLease(EndLease),
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use provision_issuer::pkcs12::{self, Strength};
+use provision_issuer::pkcs12::{self, Contents, Strength};
 use provision_issuer::{
     Access, DocumentKind, KeyProtection, Passphrase, create_file, key_to_pem, to_pem,
 };
@@ -125,13 +125,7 @@ fn no_password(of: secret::Of) -> Fault {
 
 fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
     let der = files::read_one(&arguments.file, DocumentKind::Pkcs12)?;
-    let KeyProtection::Encrypted(password) =
-        secret::for_key(&arguments.file, &arguments.passphrase)?
-    else {
-        return Err(no_password(secret::Of::AKey));
-    };
-    let contents =
-        pkcs12::open(&der, &password).map_err(|fault| files::document(&arguments.file, &fault))?;
+    let contents = contents(arguments, &der)?;
     let protection = if contents.keys.is_empty() {
         KeyProtection::InsecurePlaintext
     } else {
@@ -162,6 +156,19 @@ fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
         &format!("made {}", names.join(", ")),
         &json!({ "event": "result", "files": written }),
     )
+}
+
+/// Asks for a password only if there is one.
+fn contents(arguments: &Open, der: &[u8]) -> Result<Contents, Fault> {
+    if let Some(contents) = pkcs12::open_without_password(der) {
+        return Ok(contents);
+    }
+    match secret::for_key(&arguments.file, &arguments.passphrase)? {
+        KeyProtection::Encrypted(password) => {
+            pkcs12::open(der, &password).map_err(|fault| files::document(&arguments.file, &fault))
+        }
+        KeyProtection::InsecurePlaintext => Err(no_password(secret::Of::AKey)),
+    }
 }
 
 /// A name from a file is a stranger's: it must not lead out of the directory.

@@ -44,11 +44,23 @@ impl<'a> At<'a> {
 pub(crate) struct Report {
     json: bool,
     terminal: bool,
+    /// Whether it does not matter that nobody listens.
+    unheard: bool,
 }
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, terminal: io::stderr().is_terminal() }
+        Self { json, terminal: io::stderr().is_terminal(), unheard: false }
+    }
+
+    /// From now on results, notes and warnings that cannot be written are no fault: for what goes on
+    /// for ever, and has more to do than to tell.
+    pub(crate) const fn go_on_unheard(&mut self) {
+        self.unheard = true;
+    }
+
+    fn heard(&self, told: Result<(), Fault>) -> Result<(), Fault> {
+        if self.unheard { Ok(()) } else { told }
     }
 
     /// Whether results are JSON.
@@ -212,15 +224,12 @@ impl Report {
 
     /// A result: for people `text`, for programs `event`.
     pub(crate) fn result(&mut self, text: &str, event: &Value) -> Result<(), Fault> {
-        if self.json { line(event) } else { self.line(text) }
+        self.heard(if self.json { line(event) } else { self.line(text) })
     }
 
     /// Something to know that is no result.
     pub(crate) fn note(&mut self, text: &str) -> Result<(), Fault> {
-        if !self.json {
-            writeln!(io::stderr(), "{text}")?;
-        }
-        Ok(())
+        if self.json { Ok(()) } else { self.heard(aside(text)) }
     }
 
     /// Something that will go wrong if nobody does anything: `event` says it to programs, and gets
@@ -229,10 +238,9 @@ impl Report {
         if self.json {
             event["event"] = "warning".into();
             event["message"] = text.into();
-            return line(&event);
+            return self.heard(line(&event));
         }
-        writeln!(io::stderr(), "warning: {text}")?;
-        Ok(())
+        self.heard(aside(&format!("warning: {text}")))
     }
 
     /// A run whose record cannot be written: how it ended stands.
@@ -279,6 +287,12 @@ fn fault_event(fault: &Fault) -> Value {
 /// To milliseconds.
 pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
+}
+
+/// To standard error.
+fn aside(text: &str) -> Result<(), Fault> {
+    writeln!(io::stderr(), "{text}")?;
+    Ok(())
 }
 
 fn line(event: &Value) -> Result<(), Fault> {

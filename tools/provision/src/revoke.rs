@@ -1,11 +1,11 @@
 //! `provision revoke`: a certificate, or those of a whole lot, are not to be accepted any more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use provision_issuer::inspect::time_text;
-use provision_issuer::{DocumentKind, Reason};
-use provision_ledger::{Certificates as _, Lot, Revocable, Which};
+use provision_issuer::inspect::{CertificateValues, time_text};
+use provision_issuer::{CrlSource, DocumentKind, Reason};
+use provision_ledger::{Certificates as _, Lot, Revocable, RevokeError, SqlLedger, Which};
 use provision_wire::DeviceSerial;
 use serde_json::json;
 
@@ -56,7 +56,7 @@ pub(crate) struct WhichArguments {
     /// The certificate on record with this serial number, in hexadecimal.
     #[arg(long, value_name = "HEX")]
     pub serial: Option<String>,
-    /// This certificate, on record or not.
+    /// This certificate: on record, or else signed by a CA of this directory.
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,
 }
@@ -65,6 +65,10 @@ pub(crate) fn run(arguments: &Revoke, report: &mut Report) -> Result<(), Fault> 
     let which = which(&arguments.which)?;
     let place = &arguments.place;
     let mut ledger = ledger::open(place.ledger.as_ref(), &place.ca)?;
+    let which = match (which, &arguments.which.certificate) {
+        (Which::This(der), Some(path)) => this(path, der, &place.ca, &mut ledger)?,
+        (which, _) => which,
+    };
     if arguments.dry_run {
         return preview(&ledger.revocable(&which)?, report);
     }
@@ -131,6 +135,24 @@ fn preview(meant: &[Revocable], report: &mut Report) -> Result<(), Fault> {
         &format!("nothing was revoked; {now} of {} certificates would be", meant.len()),
         &json!({ "event": "result", "certificates": meant.len(), "would_revoke": now }),
     )
+}
+
+/// A certificate that is on record, or that a CA of this directory signed: of any other, no CRL that
+/// is made here would ever tell.
+fn this(path: &Path, der: Vec<u8>, ca: &Path, ledger: &mut SqlLedger) -> Result<Which, Fault> {
+    match ledger.revocable(&Which::This(der.clone())) {
+        Ok(_) => return Ok(Which::This(der)),
+        Err(RevokeError::NotOnRecord { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match CrlSource::that_signed(ca, &der)? {
+        Some(source) => Ok(Which::Of { issuer_key_id: source.key_id()?, der }),
+        None => {
+            let values = CertificateValues::of(&der);
+            let issuer = values.map_err(|error| files::document(path, &error))?.issuer;
+            Err(Fault::Stranger { path: path.into(), issuer, ca: ca.into() })
+        }
+    }
 }
 
 fn which(arguments: &WhichArguments) -> Result<Which, Fault> {

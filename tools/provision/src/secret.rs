@@ -1,7 +1,9 @@
 //! Passphrases: from a file, the environment or a prompt.
 
+use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::process::Command;
 
 use provision_issuer::{KeyProtection, Passphrase, PrivateKey, SealedKey};
 use zeroize::Zeroizing;
@@ -57,15 +59,28 @@ impl Of {
     }
 }
 
+/// Takes every passphrase out of the environment of a program that is started: a hook is no part of
+/// this one, and may show its environment or hand it on.
+pub(crate) fn keep_from(command: &mut Command) -> &mut Command {
+    let is_secret = |name: &OsStr| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("PROVISION_") && name.ends_with("PASSPHRASE"))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// For a CA that is there: asks only if its keys are encrypted.
 pub(crate) fn for_opening(place: &CaPlace, encrypted: bool) -> Result<KeyProtection, Fault> {
     if !encrypted {
         return Ok(KeyProtection::InsecurePlaintext);
     }
-    let given = given(place.passphrase_file.as_deref(), Of::TheCa)?;
-    given
-        .map_or_else(|| prompt("Passphrase of the CA: ", Of::TheCa), Ok)
-        .and_then(|text| protection(text, Of::TheCa))
+    match given(place.passphrase_file.as_deref(), Of::TheCa)? {
+        Some(given) => given.protection(Of::TheCa),
+        None => prompt("Passphrase of the CA: ", Of::TheCa)?.protection(Of::TheCa),
+    }
 }
 
 /// For a CA that is to be made: a prompt asks twice.
@@ -103,42 +118,70 @@ pub(crate) fn open_key(
 
 /// What opens a file that is known to be under a passphrase.
 pub(crate) fn for_key(path: &Path, arguments: &KeyPassphrase) -> Result<KeyProtection, Fault> {
-    let given = given(arguments.key_passphrase_file.as_deref(), Of::AKey)?;
-    let text = format!("Passphrase of {}: ", path.display());
-    given.map_or_else(|| prompt(&text, Of::AKey), Ok).and_then(|text| protection(text, Of::AKey))
+    match given(arguments.key_passphrase_file.as_deref(), Of::AKey)? {
+        Some(given) => given.protection(Of::AKey),
+        None => {
+            let text = format!("Passphrase of {}: ", path.display());
+            prompt(&text, Of::AKey)?.protection(Of::AKey)
+        }
+    }
+}
+
+/// Whether there is one for a file that is read, so that nobody has to be asked.
+pub(crate) fn is_given(arguments: &KeyPassphrase) -> bool {
+    arguments.key_passphrase_file.is_some() || std::env::var_os(Of::AKey.variable()).is_some()
 }
 
 fn new(file: Option<&Path>, of: Of, text: &str) -> Result<KeyProtection, Fault> {
     if let Some(given) = given(file, of)? {
-        return protection(given, of);
+        return given.protection(of);
     }
     let first = prompt(text, of)?;
-    if *prompt("The same once more: ", of)? != *first {
+    if *prompt("The same once more: ", of)?.text != *first.text {
         return Err(Fault::Passphrase { of, what: "the two passphrases differ".into() });
     }
-    protection(first, of)
+    first.protection(of)
 }
 
-fn protection(mut text: Zeroizing<String>, of: Of) -> Result<KeyProtection, Fault> {
-    let passphrase = Passphrase::new(core::mem::take(&mut *text))
-        .map_err(|fault| Fault::Passphrase { of, what: fault.to_string() })?;
-    Ok(KeyProtection::Encrypted(passphrase))
+/// A passphrase as it came.
+struct Given {
+    text: Zeroizing<String>,
+    /// The file or the variable it is from; empty if somebody typed it.
+    from: String,
+}
+
+impl Given {
+    fn protection(mut self, of: Of) -> Result<KeyProtection, Fault> {
+        let passphrase = Passphrase::new(core::mem::take(&mut *self.text));
+        passphrase.map(KeyProtection::Encrypted).map_err(|fault| Fault::Passphrase {
+            of,
+            what: match self.from.as_str() {
+                "" => fault.to_string(),
+                from => format!("{from}: {fault}"),
+            },
+        })
+    }
 }
 
 /// From a file or the environment.
-fn given(file: Option<&Path>, of: Of) -> Result<Option<Zeroizing<String>>, Fault> {
+fn given(file: Option<&Path>, of: Of) -> Result<Option<Given>, Fault> {
     match file {
-        Some(path) => files::first_line(path).map(Some),
-        None => Ok(std::env::var(of.variable()).ok().map(Zeroizing::new)),
+        Some(path) => {
+            let text = files::first_line(path)?;
+            Ok(Some(Given { text, from: path.display().to_string() }))
+        }
+        None => Ok(std::env::var(of.variable())
+            .ok()
+            .map(|text| Given { text: Zeroizing::new(text), from: of.variable().to_owned() })),
     }
 }
 
-fn prompt(text: &str, of: Of) -> Result<Zeroizing<String>, Fault> {
+fn prompt(text: &str, of: Of) -> Result<Given, Fault> {
     if !std::io::stdin().is_terminal() {
         let what = "a passphrase is needed, and none is given".into();
         return Err(Fault::Passphrase { of, what });
     }
     rpassword::prompt_password(text)
-        .map(Zeroizing::new)
+        .map(|text| Given { text: Zeroizing::new(text), from: String::new() })
         .map_err(|cause| Fault::Passphrase { of, what: format!("cannot ask for it: {cause}") })
 }

@@ -4,11 +4,10 @@
 
 use std::io::Read;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use memchr::{memchr2, memmem};
 use zeroize::Zeroizing;
 
+use super::base64_lines::Base64Lines;
 use super::{BEGIN, DER_SEQUENCE, DocumentError, contains, der_len};
 
 /// Reads a file to its end, but not more than can be meant: what is neither PEM nor DER is given
@@ -34,10 +33,20 @@ pub fn read_limited(mut input: impl Read) -> Result<Zeroizing<Vec<u8>>, Document
         if bytes.len() > LEN_MAX {
             return Err(DocumentError::TooLarge { max: LEN_MAX });
         }
-        if input.by_ref().take(PIECE).read_to_end(&mut bytes)? == 0 {
+        if read_piece(&mut input, u64::MAX, &mut bytes)? == 0 {
             return Ok(bytes);
         }
     }
+}
+
+/// Reads a piece more, but no more than that. The memory does not double each time, as that of a `Vec` does: all of it
+/// is wiped in the end, also what was never used.
+fn read_piece(input: &mut impl Read, most: u64, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
+    let piece = (bytes.len() / 8).clamp(PIECE_MIN, PIECE_MAX);
+    if bytes.capacity() - bytes.len() < piece + PROBE {
+        bytes.reserve_exact((bytes.len() / 8).max(piece) + PROBE);
+    }
+    input.by_ref().take(most.min(piece as u64)).read_to_end(bytes)
 }
 
 fn read_der(
@@ -57,7 +66,7 @@ fn read_der(
         }
         // One more than it says, to see whether there is more.
         let left = (wanted + 1).saturating_sub(bytes.len()) as u64;
-        if input.by_ref().take(left.min(PIECE)).read_to_end(&mut bytes)? == 0 {
+        if read_piece(&mut input, left, &mut bytes)? == 0 {
             break;
         }
     }
@@ -81,10 +90,7 @@ struct PemGate {
 struct Block {
     at: usize,
     walk: CrlWalk,
-    /// Base64 that is less than a piece.
-    base64: Vec<u8>,
-    /// Whether a piece came before.
-    walked: bool,
+    base64: Base64Lines,
 }
 
 impl PemGate {
@@ -99,21 +105,20 @@ impl PemGate {
                     self.other += until - self.seen;
                     self.seen = until;
                     if let Some(at) = begin {
-                        let (walk, base64) = (CrlWalk::default(), Vec::new());
-                        self.crl = Some(Block { at, walk, base64, walked: false });
+                        let (walk, base64) = (CrlWalk::default(), Base64Lines::default());
+                        self.crl = Some(Block { at, walk, base64 });
                     }
                 }
                 Some(block) => {
                     let rest = &bytes[self.seen..];
                     let stop = memchr2(b'\n', b'-', rest);
                     let line = &rest[..stop.unwrap_or(rest.len())];
-                    block.base64.extend_from_slice(line.trim_ascii());
+                    block.base64.push(line);
                     let ends = stop.is_some_and(|at| rest[at] == b'-');
                     self.seen += stop.map_or(rest.len(), |at| at + 1);
                     // What ends soon is looked at as a whole, later.
-                    let is_piece = block.base64.len() >= BASE64_PIECE;
-                    if is_piece || ends && block.walked {
-                        block.decode()?;
+                    if block.base64.has_piece() || ends && block.base64.has_begun() {
+                        block.decode(bytes)?;
                     }
                     if ends {
                         self.crl = None;
@@ -129,16 +134,16 @@ impl PemGate {
 }
 
 impl Block {
-    fn decode(&mut self) -> Result<(), DocumentError> {
-        let broken =
-            |why: String| DocumentError::Contents { label: "X509 CRL".into(), at: self.at, why };
-        let whole = self.base64.len() / 4 * 4;
-        let der = STANDARD.decode(&self.base64[..whole]);
-        let der = der.map_err(|error| broken(error.to_string()))?;
-        self.walk.push(&der).map_err(broken)?;
-        self.base64.drain(..whole);
-        self.walked = true;
-        Ok(())
+    /// Decodes what has come of it, in a file of which this much has come.
+    fn decode(&mut self, bytes: &[u8]) -> Result<(), DocumentError> {
+        let at = self.at;
+        let broken = |why: String| DocumentError::Contents { label: "X509 CRL".into(), at, why };
+        let mut der = Vec::new();
+        self.base64.decode(&mut der).map_err(|wrong| {
+            let begins = at + BEGIN_CRL.len();
+            broken(wrong.in_file(&bytes[begins..], begins))
+        })?;
+        self.walk.push(&der).map_err(broken)
     }
 }
 
@@ -272,8 +277,10 @@ fn element(bytes: &[u8]) -> Option<Element> {
 const BEGIN_CRL: &[u8] = b"-----BEGIN X509 CRL-----";
 /// Where PEM must have begun: after the text that `openssl x509 -text` puts before it.
 const FIRST: u64 = 64 << 10;
-const PIECE: u64 = 1 << 20;
-const BASE64_PIECE: usize = 64 << 10;
+const PIECE_MIN: usize = 64;
+const PIECE_MAX: usize = 1 << 20;
+/// Room that `read_to_end` wants besides, or it makes more itself.
+const PROBE: usize = 64;
 /// The CAs of a whole system have a quarter of a megabyte.
 const SMALL_MAX: usize = 4 << 20;
 /// A CRL with a million entries has 69 MB in PEM.
@@ -358,6 +365,12 @@ mod tests {
         let why = read(&broken).unwrap_err();
         assert!(why.contains(&format!("from DER byte {} on no CRL", list + 35 * 100_000)), "{why}");
         assert!(read(&pem(&broken)).unwrap_err().contains(&why[why.find("it is long").unwrap()..]));
+        // A character is, far behind the beginning: it is named by its place in the file.
+        let mut text = pem(&der);
+        let at = text.len() / 2;
+        text[at] = b'!';
+        let why = read(&text).unwrap_err();
+        assert!(why.contains(&format!("byte {at} of the file is 0x21")), "{at}: {why}");
         // A certificate of that length, text of that length behind a CRL, zeros behind a header.
         let long = tlv(0x30, &tlv(0x30, &vec![0; SMALL_MAX]));
         assert!(read(&long).unwrap_err().contains("from DER byte"));

@@ -52,9 +52,11 @@ impl Sealed {
             }
         }
         let Some(dek_info) = dek_info else { return Ok(None) };
-        let unsupported =
-            || KeyFileFault::UnsupportedEncryption { how: format!("DEK-Info: {dek_info}") };
-        let (name, iv) = dek_info.split_once(',').ok_or_else(unsupported)?;
+        // Not quoted as a whole: where line ends were lost, the rest of the file is in this line.
+        let of = |name| KeyFileFault::UnsupportedEncryption { how: format!("DEK-Info{name}") };
+        let (name, iv) = dek_info.split_once(',').ok_or_else(|| of(String::new()))?;
+        let is_name = name.len() <= 32 && name.bytes().all(|byte| !byte.is_ascii_lowercase());
+        let unsupported = || of(if is_name { format!(": {name}") } else { String::new() });
         let (cipher, iv_len) = match name {
             "AES-128-CBC" => (Cipher::Aes128, 16),
             "AES-192-CBC" => (Cipher::Aes192, 16),

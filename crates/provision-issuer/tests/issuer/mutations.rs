@@ -2,6 +2,7 @@
 //! and none that takes long.
 
 use core::time::Duration;
+use std::collections::HashSet;
 use std::process::Command;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use provision_issuer::inspect::{certificates_in_pkcs7, facts, public_key_of};
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{
     CertificateRequest, KeyProtection, Passphrase, RevocationList, SealedKey, documents, pkcs12,
+    read_limited,
 };
 use provision_testkit::random::Random;
 use tempfile::TempDir;
@@ -88,28 +90,43 @@ fn mutate(random: &mut Random, good: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Everything that reads a file.
-fn read(bytes: &[u8]) {
+/// Everything that reads a file. Returns what it had to say.
+fn read(bytes: &[u8]) -> Vec<String> {
+    let mut said = Vec::new();
     let secret = Passphrase::new("secret".into()).unwrap();
-    if let Ok(found) = documents(bytes) {
-        for document in &found {
-            let _ = facts(document);
-            let _ = public_key_of(document);
+    match documents(bytes) {
+        Ok(found) => {
+            for document in &found {
+                said.extend(facts(document).err());
+                said.extend(public_key_of(document).err().map(|error| error.to_string()));
+            }
         }
+        Err(error) => said.push(error.to_string()),
     }
-    let _ = CertificateRequest::from_der(bytes.to_vec()).map(|csr| {
-        let _ = (csr.prove().is_ok(), csr.common_name(), csr.key_kind(), csr.server_names());
-    });
-    let _ = RevocationList::from_der(bytes.to_vec()).map(|crl| {
-        let _ = (crl.number(), crl.entries().count(), crl.find(&[7]));
-    });
-    let _ = certificates_in_pkcs7(bytes);
-    let _ = pkcs12::open(bytes, &secret);
-    if let Ok(key) = SealedKey::find(bytes) {
-        let _ = key.open(&KeyProtection::Encrypted(secret));
-        let _ = key.open(&KeyProtection::InsecurePlaintext);
+    said.extend(read_limited(bytes).err().map(|error| error.to_string()));
+    match CertificateRequest::from_der(bytes.to_vec()) {
+        Ok(csr) => {
+            let _ = (csr.prove().is_ok(), csr.common_name(), csr.key_kind(), csr.server_names());
+        }
+        Err(error) => said.push(error.to_string()),
     }
-    let _ = verify(&VerifyRequest {
+    match RevocationList::from_der(bytes.to_vec()) {
+        Ok(crl) => {
+            let _ = (crl.number(), crl.entries().count(), crl.find(&[7]));
+        }
+        Err(error) => said.push(error.to_string()),
+    }
+    said.extend(certificates_in_pkcs7(bytes).err().map(|error| error.to_string()));
+    said.extend(pkcs12::open(bytes, &secret).err().map(|error| error.to_string()));
+    match SealedKey::find(bytes) {
+        Ok(key) => {
+            for protection in [KeyProtection::Encrypted(secret), KeyProtection::InsecurePlaintext] {
+                said.extend(key.open(&protection).err().map(|error| error.to_string()));
+            }
+        }
+        Err(error) => said.push(error.to_string()),
+    }
+    let verified = verify(&VerifyRequest {
         leaf: bytes.to_vec(),
         untrusted: vec![bytes.to_vec()],
         anchors: vec![bytes.to_vec()],
@@ -119,27 +136,84 @@ fn read(bytes: &[u8]) {
         crls: RevocationList::from_der(bytes.to_vec()).into_iter().collect(),
         crl_scope: CrlScope::All,
     });
+    said.extend(verified.err().map(|error| error.to_string()));
+    said
 }
 
-fn read_at_once(what: &str, bytes: &[u8]) {
+fn read_at_once(what: &str, bytes: &[u8], secrets: &Secrets) {
     let began = Instant::now();
-    read(bytes);
+    let said = read(bytes);
     let took = began.elapsed();
     assert!(took < AT_ONCE, "{what} took {took:?}: {bytes:02x?}");
+    for line in said {
+        assert!(!secrets.are_in(&line), "{what} is quoted: {line}");
+    }
+}
+
+/// What stands in private keys, in base64: every piece of some length.
+struct Secrets(HashSet<Vec<u8>>);
+
+impl Secrets {
+    /// Longer than what a label or a message has in common with base64.
+    const PIECE: usize = 12;
+
+    fn of(seeds: &[Seed]) -> Self {
+        let mut pieces = HashSet::new();
+        for seed in seeds.iter().filter(|seed| seed.name.ends_with(".key")) {
+            let text = String::from_utf8(seed.bytes.clone()).unwrap();
+            for line in text.lines().filter(|line| !line.contains(['-', ':'])) {
+                pieces.extend(line.as_bytes().windows(Self::PIECE).map(<[u8]>::to_vec));
+            }
+        }
+        assert!(pieces.len() > 500, "{}", pieces.len());
+        Self(pieces)
+    }
+
+    fn are_in(&self, text: &str) -> bool {
+        text.as_bytes().windows(Self::PIECE).any(|piece| self.0.contains(piece))
+    }
 }
 
 #[test]
 fn of_every_kind_of_file() {
     let place = tempfile::tempdir().unwrap();
-    for Seed { name, bytes } in seeds(&place) {
+    let seeds = seeds(&place);
+    let secrets = Secrets::of(&seeds);
+    for Seed { name, bytes } in seeds {
         let mut random = Random::new(4);
         for _ in 0..MUTATIONS {
-            read_at_once(name, &mutate(&mut random, &bytes));
+            read_at_once(name, &mutate(&mut random, &bytes), &secrets);
         }
         for len in 0..bytes.len().min(600) {
-            read_at_once(name, &bytes[..len]);
+            read_at_once(name, &bytes[..len], &secrets);
         }
     }
+}
+
+/// A dash too few, a line end too few: what follows is the key, and no error quotes it.
+#[test]
+fn a_key_behind_a_broken_line_is_quoted_nowhere() {
+    let place = tempfile::tempdir().unwrap();
+    let seeds = seeds(&place);
+    let secrets = Secrets::of(&seeds);
+    for Seed { name, bytes } in seeds.iter().filter(|seed| seed.name.ends_with(".key")) {
+        for at in 0..bytes.len() {
+            let without = [&bytes[..at], &bytes[at + 1..]].concat();
+            read_at_once(name, &without, &secrets);
+        }
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for (what, with) in
+            [("KEY-----\n", "KEY----\n"), ("\n", ""), ("\n", "\r"), ("KEY-----\n", "KEY---")]
+        {
+            let broken = text.replace(what, with);
+            read_at_once(name, broken.as_bytes(), &secrets);
+            read_at_once(name, format!("{text}{broken}").as_bytes(), &secrets);
+        }
+    }
+    let broken = b"text\n-----BEGIN PRIVATE KEY----\nMIGH\n-----END PRIVATE KEY-----\n";
+    assert_eq!(documents(broken).err().unwrap().to_string(), "the BEGIN line at byte 5 is broken");
+    let key = SealedKey::find(broken).err().unwrap().to_string();
+    assert_eq!(key, "its BEGIN line at byte 5 is broken");
 }
 
 /// A stranger's file may ask for years of work.

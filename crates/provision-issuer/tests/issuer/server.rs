@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use provision_issuer::{
-    FileIssuer, HostError, HostFiles, HostIdentity, IssueError, KeyFileFault, KeyProtection,
-    KeyType, Lifetime, OpenError, Profile, ServerName, SignedBy,
+    CertificateForm, FileIssuer, HostError, HostFiles, HostIdentity, IssueError, KeyFileFault,
+    KeyProtection, KeyType, Lifetime, OpenError, Profile, ServerName, SignedBy,
 };
 use webpki::KeyUsage;
 
@@ -38,7 +38,8 @@ fn issue_with(
     let profile = profile.with_lifetime(Lifetime::Days(wanted.days));
     let mut issuer = FileIssuer::open_for(ca.dir(), SignedBy::Server, protection).unwrap();
     let made = HostIdentity::new(&mut issuer, KeyType::P256, &profile, &values, wanted.now_s)?;
-    let files = made.write(out, "server", &KeyProtection::InsecurePlaintext)?;
+    let files =
+        made.write(out, "server", CertificateForm::Pem, &KeyProtection::InsecurePlaintext)?;
     Ok((files, made))
 }
 

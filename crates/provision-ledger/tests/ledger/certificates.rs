@@ -17,7 +17,13 @@ fn a_certificate_is_in_force_revoked_or_not_on_record() {
     let foreign = other_ca.certify("sensor-0003", &Key::new());
     ledger.record_issued(&device, NOW_S).unwrap();
     ledger.record_certificate(host.leaf(), "alice", "client", NOW_S).unwrap();
-    let revoked = ledger.revoke(&Which::This(foreign.leaf().to_vec()), 4, NOW_S).unwrap().remove(0);
+    // Not on record: whose it is has to be said.
+    let der = foreign.leaf().to_vec();
+    let unknown = ledger.revoke(&Which::This(der.clone()), 4, NOW_S).unwrap_err();
+    assert!(matches!(unknown, RevokeError::NotOnRecord { .. }), "{unknown}");
+    let of_taken_over = Which::Of { issuer_key_id: b"taken over".to_vec(), der };
+    let revoked = ledger.revoke(&of_taken_over, 4, NOW_S).unwrap().remove(0);
+    assert_eq!(revoked.issuer_key_id, b"taken over");
     let foreign_ca = revoked.issuer_key_id.clone();
     let by_serial = Which::Serial(host.cert_serial().clone());
     let revoked_host = ledger.revoke(&by_serial, 1, NOW_S).unwrap().remove(0);

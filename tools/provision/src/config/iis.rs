@@ -69,14 +69,15 @@ pub(super) fn run(arguments: &IisConfig, report: &mut Report) -> Result<(), Faul
         None => "0.0.0.0".into(),
     };
     let script = SCRIPT
-        .replace("{site}", &arguments.site.replace('\'', "''"))
-        .replace("{address}", &address)
+        .replace("'{address}'", &format!("'{address}'"))
         .replace("{port}", &arguments.listen.port.to_string())
         .replace("{flags}", flags)
         .replace(
             "{revocation}",
             if arguments.revocation.crl.is_some() { "Enable" } else { "Disable" },
-        );
+        )
+        // Last: what stands in a name is no place for another value.
+        .replace("{site}", &arguments.site.replace('\'', "''"));
     // PowerShell 5 takes a file without this mark for one in the local code page.
     folder.put("install.ps1", format!("\u{feff}{}", script.replace('\n', "\r\n")));
     folder.write(report)

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{Making, make};
 use crate::fault::Fault;
 use crate::report::Report;
-use crate::system;
+use crate::{secret, system};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,8 @@ Examples:
 
 Every CRL is made when it starts; then when that share of its life is over, and within --poll seconds
 of a revocation. Files are replaced at once; then the hook is run. A hook that fails is reported, and
-the watch goes on. So is whatever else goes wrong: it is tried again.
+the watch goes on. So is whatever else goes wrong: it is tried again. It goes on too when nobody reads
+what it says any more.
 
 The CRL of a CA whose key is not there (device-root.key belongs in a safe) cannot be made. It is
 warned of, from the same share of its life on: `provision crl` where the key is, --root-lifetime 365d.";
@@ -64,11 +65,13 @@ pub(crate) struct Watch {
 /// know.
 pub(crate) fn run(arguments: &Watch, report: &mut Report) -> Result<(), Fault> {
     let making = &arguments.making;
+    // Servers wait for the CRLs, whether anybody reads of them or not.
+    report.go_on_unheard();
     let mut hook = Hook::of(arguments)?;
     let mut ledger = making.open_ledger()?;
     // Asked for once; kept, because there is nobody to ask later.
     let protection = making.protection()?;
-    make(making, &mut ledger, &protection, report)?;
+    renew(making, &mut ledger, &protection, report)?;
     let mut warned = Warned::default();
     warned.look(arguments, &mut ledger, report)?;
     hook.run(report)?;
@@ -77,10 +80,6 @@ pub(crate) fn run(arguments: &Watch, report: &mut Report) -> Result<(), Fault> {
         if let Err(fault) =
             turn(arguments, &mut ledger, &protection, &mut hook, &mut warned, report)
         {
-            // Nobody reads the output any more: that is how a pipe says that it is over.
-            if matches!(fault, Fault::Output(_)) {
-                return Err(fault);
-            }
             report.warning(
                 &format!("no new CRLs, trying again in {} s: {fault}", arguments.poll),
                 json!({ "fault": fault.to_string() }),
@@ -110,12 +109,28 @@ fn turn(
         due |= !making.out.join(source.crl_file()).exists();
     }
     if due {
-        make(making, ledger, protection, report)?;
+        renew(making, ledger, protection, report)?;
     }
     if due || hook.is_owed() {
         hook.run(report)?;
     }
     warned.look(arguments, ledger, report)
+}
+
+/// Makes new ones. One that is there and cannot be used is named, and is no reason not to go on.
+fn renew(
+    making: &Making,
+    ledger: &mut SqlLedger,
+    protection: &KeyProtection,
+    report: &mut Report,
+) -> Result<(), Fault> {
+    match make(making, ledger, protection, report)? {
+        None => Ok(()),
+        Some(unfit) => report.warning(
+            &format!("all.crl lacks a CRL that cannot be made here: {unfit}"),
+            json!({ "fault": unfit.to_string() }),
+        ),
+    }
 }
 
 fn is_late(crl: CrlRecord, renew_at: u64, now_s: u64) -> bool {
@@ -199,7 +214,7 @@ impl Hook {
     /// results.
     fn run(&mut self, report: &mut Report) -> Result<(), Fault> {
         let Some((program, rest)) = self.words.split_first() else { return Ok(()) };
-        let ended = Command::new(program)
+        let ended = secret::keep_from(&mut Command::new(program))
             .args(rest)
             .stdin(Stdio::null())
             .stdout(Stdio::from(io::stderr()))

@@ -110,6 +110,7 @@ fn a_ca_of_openssl_with_rsa_4096_signs_here() {
     let other = station.run(&[&import[..], &["other.key", "--ca", "x"]].concat());
     assert_eq!(other.code, 14, "{other:?}");
     assert!(other.stderr.contains("the private key is not the one it certifies"), "{other:?}");
+    assert!(other.stderr.contains("ca.crt with the key other.key: "), "{other:?}");
     let leaf = ["ca", "import", "--certificate", "client-bob/client.crt", "--ca", "x"];
     let key = ["--key", "client-bob/client.key", "--insecure-plaintext-keys"];
     let leaf = station.run(&[&leaf[..], &key].concat());
@@ -150,6 +151,15 @@ fn a_new_issuing_ca_takes_over_and_servers_trust_both() {
     assert!(verify(&["old-bundle.crt", "client-before/client.crt"]));
     assert!(!verify(&["old-bundle.crt", after]));
     assert!(verify(&["old-bundle.crt", "-untrusted", "ca/device-issuing-cross.crt", after]));
+
+    // All of them are shown.
+    let shown = events(&station.run(&["--json", "ca", "show"]));
+    let roles: Vec<_> = shown.iter().map(|ca| ca["role"].as_str().unwrap()).collect();
+    let now = ["device-root", "device-issuing", "server-root", "device-issuing-cross"];
+    assert_eq!(roles[..4], now);
+    assert_eq!(roles[4..].len(), 3, "{roles:?}");
+    assert!(roles[4..].iter().all(|role| role.starts_with("retired/device-")), "{roles:?}");
+    assert!(shown.iter().all(|ca| ca["key"] == "in the clear"), "{shown:?}");
 
     // Every CA still has a CRL, the retired ones too.
     let crls = events(&station.run(&["--json", "crl"]));
@@ -198,6 +208,65 @@ fn a_revoked_device_gets_nothing_any_more_and_does_not_pass() {
         assert_eq!(again.code, 13, "{sealing:?}: {again:?}");
         assert!(again.stderr.contains("of device sensor-0001 was revoked"), "{again:?}");
     }
+}
+
+/// No CRL that is made here would ever tell of a stranger's certificate.
+#[test]
+fn a_certificate_of_a_stranger_is_not_revoked_here() {
+    let station = Station::new();
+    let dir = station.path();
+    // Of the same name, even.
+    let other = ["ca", "init", "--name", "Test", "--ca", "other", "--insecure-plaintext-keys"];
+    assert_eq!(station.run(&other).code, 0);
+    let client = ["client-cert", "--name", "eve", "--insecure-plaintext-key", "--out", "eve"];
+    assert_eq!(station.run(&[&client[..], &["--ca", "other"]].concat()).code, 0);
+    for more in [&[][..], &["--dry-run"]] {
+        let ran = station.run(&[&["revoke", "--certificate", "eve/client.crt"], more].concat());
+        assert_eq!(ran.code, 15, "{ran:?}");
+        let said = "eve/client.crt was signed by /CN=Test Device Issuing CA, which is no CA of ca";
+        assert!(ran.stderr.contains(said) && ran.stderr.contains("\nhint: "), "{ran:?}");
+    }
+    // Where it is on record, it is.
+    let there = ["revoke", "--certificate", "eve/client.crt", "--ca", "other"];
+    assert_eq!(station.run(&there).code, 0);
+    // So it is too with the CA's files away, and one that was never recorded with its key away.
+    fs::remove_dir_all(dir.join("eve")).unwrap();
+    assert_eq!(station.run(&client).code, 0);
+    let unrecorded = ["ledger", "create", "--ledger", "empty.sqlite"];
+    assert_eq!(station.run(&unrecorded).code, 0);
+    fs::rename(dir.join("ca/device-issuing.key"), dir.join("safe.key")).unwrap();
+    let revoke = ["revoke", "--certificate", "eve/client.crt", "--ledger"];
+    let ran = station.run(&[&revoke[..], &["empty.sqlite"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = station.run(&[&revoke[..], &["ca/ledger.sqlite", "--ca", "nowhere"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+/// What `openssl x509 -req` signs does not say by which key.
+#[test]
+fn a_leaf_from_before_the_import_is_revoked_though_it_names_no_key() {
+    let station = Station::bare();
+    let dir = station.path();
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let root = ["-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=theirs", "-days", "900"];
+    openssl(dir, &[&["req", "-x509"], &new[..], &root].concat());
+    let csr = ["-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=leaf"];
+    openssl(dir, &[&["req"], &new[..], &csr].concat());
+    fs::write(dir.join("none"), "authorityKeyIdentifier=none\n").unwrap();
+    let sign = ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.crt", "-CAkey", "ca.key"];
+    openssl(dir, &[&sign[..], &["-out", "leaf.crt", "-extfile", "none"]].concat());
+    let text = openssl(dir, &["x509", "-in", "leaf.crt", "-noout", "-text"]);
+    assert!(!text.contains("Authority Key Identifier"), "{text}");
+    let import = ["ca", "import", "--certificate", "ca.crt", "--key", "ca.key"];
+    let ran = station.run(&[&import[..], &["--insecure-plaintext-keys"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    let ran = station.run(&["revoke", "--certificate", "leaf.crt"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(station.run(&["crl"]).code, 0);
+    let verify = ["verify", "leaf.crt", "--trusted", "ca.crt", "--crl", "crl/all.crl"];
+    let refused = station.run(&verify);
+    assert!(refused.stderr.contains("/CN=leaf: was revoked on"), "{refused:?}");
 }
 
 #[test]

@@ -293,6 +293,158 @@ fn revoked_certificates_are_on_the_crl_and_every_validator_sees_it() {
     assert!(unknown.stderr.contains("is not on record"), "{unknown:?}");
 }
 
+/// A CRL that says where it is published, for certificates that say the same.
+#[test]
+fn a_crl_that_names_its_place_is_taken_by_every_validator() {
+    let station = with_csr();
+    let dir = station.path();
+    let profile = "signed_by = \"device\"\nsubject = \"/CN={common_name}\"\nvalid = 90\n\
+         key_usage = [\"digitalSignature\"]\nextended_key_usage = [\"clientAuth\"]\n\
+         [revocation]\ncrl = [\"http://pki.example/device-issuing.crl\"]\n";
+    fs::write(dir.join("mine.toml"), profile).unwrap();
+    for name in ["alice", "bob"] {
+        let sign = ["sign", "--csr", "host.csr", "--profile", "mine.toml", "--name", name];
+        let out = format!("{name}.crt");
+        let ran = station.run(&[&sign[..], &["--out", &out]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    assert_eq!(station.run(&["revoke", "--certificate", "bob.crt"]).code, 0);
+    let crl = ["crl", "--url", "http://pki.example/", "--outform"];
+    assert_eq!(station.run(&[&crl[..], &["pem"]].concat()).code, 0);
+    let text = openssl(dir, &["crl", "-in", "crl/device-issuing.crl", "-noout", "-text"]);
+    let expected = "X509v3 Issuing Distribution Point: critical\n                Full Name:\n";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("URI:http://pki.example/device-issuing.crl"), "{text}");
+    let shown = station.run(&["inspect", "crl/device-issuing.crl"]).stdout;
+    let expected = "issuingDistributionPoint (critical): URI:http://pki.example/device-issuing.crl";
+    assert!(shown.contains(expected), "{shown}");
+
+    // The CA certificates name no place, so that the root's CRL does not either.
+    let theirs = ["verify", "-crl_check_all", "-CAfile", "ca/device-ca-bundle.crt", "-CRLfile"];
+    let theirs = [&theirs[..], &["crl/all.crl"]].concat();
+    openssl(dir, &[&theirs[..], &["alice.crt"]].concat());
+    let said = openssl_refuses(dir, &[&theirs[..], &["bob.crt"]].concat());
+    assert!(said.contains("certificate revoked"), "{said}");
+    let ours = |file: &str, crl: &str| {
+        let verify = ["verify", file, "--trusted", "ca/device-ca-bundle.crt", "--crl", crl];
+        station.run(&verify)
+    };
+    let taken = ours("alice.crt", "crl/all.crl");
+    assert_eq!(taken.code, 0, "{taken:?}");
+    let refused = ours("bob.crt", "crl/all.crl");
+    assert!(refused.stderr.contains("/CN=bob: was revoked on"), "{refused:?}");
+
+    // In DER, as it is to lie there.
+    assert_eq!(station.run(&[&crl[..], &["der"]].concat()).code, 0);
+    let der = ["crl", "-inform", "DER", "-in", "crl/device-issuing.crl", "-noout", "-crlnumber"];
+    assert!(openssl(dir, &der).contains("crlNumber="), "no DER");
+    assert!(fs::read_to_string(dir.join("crl/all.crl")).unwrap().contains("BEGIN X509 CRL"));
+    assert_eq!(ours("alice.crt", "crl/device-issuing.crl").code, 0);
+    openssl(dir, &[&theirs[..], &["alice.crt"]].concat());
+}
+
+/// The root's key is in a safe, and its CRL comes from there.
+#[test]
+fn a_crl_that_is_there_goes_into_all_of_them_only_if_it_is_the_cas() {
+    let station = Station::new();
+    let dir = station.path();
+    let other = ["ca", "init", "--name", "Test", "--ca", "other", "--insecure-plaintext-keys"];
+    assert_eq!(station.run(&other).code, 0);
+    assert_eq!(station.run(&["crl", "--ca", "other", "--out", "theirs"]).code, 0);
+    assert_eq!(station.run(&["crl", "--outform", "der"]).code, 0);
+    fs::remove_file(dir.join("ca/device-root.key")).unwrap();
+    let all = || fs::read_to_string(dir.join("crl/all.crl")).unwrap().matches("BEGIN").count();
+    assert_eq!(station.run(&["crl"]).code, 0);
+    assert_eq!(all(), 3, "the good one, in DER");
+
+    let good = fs::read(dir.join("crl/device-root.crl")).unwrap();
+    let broken = [&good[..good.len() - 1], &[good[good.len() - 1] ^ 1]].concat();
+    for (contents, cause) in [
+        (b"-----BEGIN X509 CRL-----\nMIIB\n".to_vec(), "it has no END line"),
+        (broken, "its signature is not the CA's"),
+        (fs::read(dir.join("theirs/device-root.crl")).unwrap(), "its signature is not the CA's"),
+        (
+            fs::read(dir.join("theirs/device-issuing.crl")).unwrap(),
+            "it is the CRL of /CN=Test Device Issuing CA, not of /CN=Test Device Root CA",
+        ),
+    ] {
+        fs::write(dir.join("crl/device-root.crl"), contents).unwrap();
+        let ran = station.run(&["crl"]);
+        assert_eq!(ran.code, 1, "{cause}: {ran:?}");
+        assert!(ran.stderr.contains("crl/device-root.crl: "), "{ran:?}");
+        assert!(ran.stderr.contains(cause), "no {cause} in {ran:?}");
+        assert_eq!(all(), 2, "{cause}");
+    }
+    fs::remove_file(dir.join("crl/device-root.crl")).unwrap();
+    let none = station.run(&["crl"]);
+    assert_eq!(none.code, 0, "{none:?}");
+    assert!(none.stderr.contains("device-root has no CRL"), "{none:?}");
+}
+
+#[test]
+fn certificates_of_hosts_are_written_in_der_too() {
+    let station = Station::new();
+    let dir = station.path();
+    let der = ["--outform", "der"];
+    let server = station.run(&[&["server-cert", "--dns", "a.example"], &der[..]].concat());
+    assert_eq!(server.code, 0, "{server:?}");
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&[&client[..], &der].concat()).code, 0);
+    for name in ["server", "client"] {
+        let (certificate, key) = (format!("{name}/{name}.crt"), format!("{name}/{name}.key"));
+        openssl(dir, &["x509", "-inform", "DER", "-in", &certificate, "-noout"]);
+        assert!(fs::read_to_string(dir.join(&key)).unwrap().starts_with("-----BEGIN PRIVATE KEY"));
+        assert_eq!(station.run(&["match", &certificate, &key]).code, 0);
+    }
+    // A chain has no room in DER.
+    let chain = ["fullchain", "client/client.crt", "ca/device-ca-bundle.crt", "--out", "chain"];
+    let refused = station.run(&[&chain[..], &der].concat());
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("its chain has 2 certificates, and DER holds one"));
+    assert!(!dir.join("chain").exists());
+    assert_eq!(station.run(&chain).code, 0);
+    let one = ["fullchain", "ca/device-root.crt", "ca/device-root.crt", "--out", "one"];
+    let one = station.run(&[&one[..], &der].concat());
+    assert_eq!(one.code, 0, "{one:?}");
+}
+
+#[test]
+fn single_values_of_csrs_and_crls() {
+    let station = with_csr();
+    let dir = station.path();
+    assert_eq!(station.run(&["crl"]).code, 0);
+    let crl = |option: &str| {
+        let file = ["crl", "-in", "crl/device-issuing.crl", "-noout", option];
+        openssl(dir, &file)
+    };
+    let ours = |option: &str, file: &str| {
+        let ran = station.run(&["inspect", option, file]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.stdout.trim_end().to_owned()
+    };
+    let file = "crl/device-issuing.crl";
+    assert_eq!(ours("--issuer", file), "/CN=Test Device Issuing CA");
+    openssl(dir, &["crl", "-in", file, "-outform", "DER", "-out", "crl.der"]);
+    let digest = openssl(dir, &["dgst", "-sha256", "-c", "crl.der"]);
+    let digest = digest.trim().rsplit(' ').next().unwrap().to_uppercase();
+    assert_eq!(ours("--fingerprint", file), digest);
+    let dates = ours("--dates", file);
+    assert!(dates.starts_with("thisUpdate=2") && dates.contains("\nnextUpdate=2"), "{dates}");
+    let year = &dates["thisUpdate=".len()..][..4];
+    assert!(crl("-lastupdate").contains(year), "{dates}");
+    assert_eq!(ours("--subject", "host.csr"), "/CN=www.example/O=wish");
+    for (option, file, said) in [
+        ("--subject", file, "a CRL has no subject"),
+        ("--serial", file, "a CRL has no serial number"),
+        ("--dates", "host.csr", "a CSR has no dates"),
+        ("--issuer", "host.key", "it holds no certificate, CSR or CRL"),
+    ] {
+        let ran = station.run(&["inspect", option, file]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stderr.contains(said), "no {said} in {ran:?}");
+    }
+}
+
 #[test]
 fn single_values_are_openssls() {
     let station = with_csr();

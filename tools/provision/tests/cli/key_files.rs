@@ -140,3 +140,132 @@ fn groups_for_diffie_hellman_are_what_openssl_knows() {
     }
     assert_eq!(station.run(&["dhparam", "--bits", "1024"]).code, 2);
 }
+
+/// A dash is missing, and what looks like a label is the key.
+#[test]
+fn a_key_behind_a_broken_line_is_shown_nowhere() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let good = fs::read_to_string(dir.join("client/client.key")).unwrap();
+    let secret = &good.lines().nth(1).unwrap()[8..24];
+    fs::write(dir.join("k"), good.replace("KEY-----\nM", "KEY----\nM")).unwrap();
+    for command in [
+        "key public k",
+        "inspect k",
+        "match k client/client.crt",
+        "convert k",
+        "csr --key k --subject /CN=x",
+        "verify k --trusted ca/device-root.crt",
+        "ca import --certificate ca/device-root.crt --key k --insecure-plaintext-keys --ca new",
+        "doctor localhost:1 --cert client/client.crt --key k",
+        "config nginx --certificate client/client.crt --key k --out new",
+        "client-cert --name x --profile k --insecure-plaintext-key --out new",
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let words: Vec<&str> = command.split(' ').collect();
+            let ran = station.run(&[json, &words].concat());
+            assert!(ran.code > 0, "{command}: {ran:?}");
+            let said = ran.stdout + &ran.stderr;
+            assert!(!said.contains(secret), "{command}: {said}");
+            if !command.contains("--profile") {
+                assert!(said.contains("BEGIN line at byte 0 is broken"), "{command}: {said}");
+            }
+        }
+    }
+    fs::copy(dir.join("k"), dir.join("ca/device-issuing.key")).unwrap();
+    let crl = station.run(&["--json", "crl"]);
+    assert!(crl.stdout.contains("device-issuing.key") && !crl.stdout.contains(secret), "{crl:?}");
+}
+
+/// Behind a certificate a key would be taken for something public; in front of one it would be all
+/// that is left.
+#[test]
+fn a_key_is_converted_from_a_file_of_its_own() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let read = |file: &str| fs::read_to_string(dir.join(file)).unwrap();
+    let (certificate, key) = (read("client/client.crt"), read("client/client.key"));
+    let secret = &key.lines().nth(1).unwrap()[8..24];
+    for (file, contents) in [
+        ("ck.pem", format!("{certificate}{key}")),
+        ("kc.pem", format!("{key}{certificate}")),
+        ("kk.pem", format!("{key}{key}")),
+    ] {
+        fs::write(dir.join(file), contents).unwrap();
+        for more in [&[][..], &["--out", "new"], &["--outform", "der", "--out", "new"], &["--json"]]
+        {
+            let ran = station.run(&[&["convert", file], more].concat());
+            assert_eq!(ran.code, 1, "{file}: {ran:?}");
+            let said = ran.stdout + &ran.stderr;
+            assert!(said.contains(file) && said.contains("private key"), "{file}: {said}");
+            assert!(!said.contains(secret), "{file}: {said}");
+            assert!(!dir.join("new").exists(), "{file}");
+        }
+    }
+    // The curve that `openssl ecparam -genkey` puts first is no document.
+    let name = ["ecparam", "-name", "prime256v1", "-genkey", "-out", "curve.key"];
+    openssl(dir, &name);
+    assert!(read("curve.key").contains("EC PARAMETERS"));
+    assert_eq!(station.run(&["convert", "curve.key", "--out", "alone.key"]).code, 0);
+}
+
+#[test]
+fn pkcs12_without_a_password_is_opened_without_asking() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let export = ["pkcs12", "-export", "-inkey", "client/client.key", "-in", "client/client.crt"];
+    openssl(dir, &[&export[..], &["-passout", "pass:", "-out", "empty.p12"]].concat());
+    openssl(dir, &[&export[..], &["-passout", "pass:x", "-out", "x.p12"]].concat());
+    let open = ["p12", "open", "empty.p12", "--insecure-plaintext-key", "--out", "opened"];
+    let ran = station.run(&open);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let looked = station.run(&["inspect", "empty.p12"]);
+    assert!(looked.stdout.contains("/CN=alice"), "{looked:?}");
+
+    // Where nothing says whether a password is right, one that is given is tried all the same.
+    let nomac = ["-passout", "pass:x", "-nomac", "-out", "nomac.p12"];
+    openssl(dir, &[&export[..], &nomac].concat());
+    let looked = station.run_with(&["inspect", "nomac.p12"], |command| {
+        command.env("PROVISION_KEY_PASSPHRASE", "x")
+    });
+    assert!(looked.stdout.contains("/CN=alice"), "{looked:?}");
+
+    // One that has a password is opened by the environment too, as the help says.
+    let inspect = |value: &str| {
+        station.run_with(&["inspect", "x.p12"], |command| {
+            command.env("PROVISION_KEY_PASSPHRASE", value)
+        })
+    };
+    let looked = inspect("x");
+    assert!(looked.stdout.contains("/CN=alice"), "{looked:?}");
+    let wrong = inspect("y");
+    assert!(wrong.stderr.contains("the password does not open it"), "{wrong:?}");
+    let shut = station.run(&["inspect", "x.p12"]);
+    assert!(shut.code == 0 && !shut.stdout.contains("alice"), "{shut:?}");
+    let sealed = ["key", "encrypt", "client/client.key", "--out", "sealed.key"];
+    let sealed =
+        station.run_with(&sealed, |command| command.env("PROVISION_NEW_KEY_PASSPHRASE", "x"));
+    assert_eq!(sealed.code, 0, "{sealed:?}");
+    let looked = station.run_with(&["inspect", "sealed.key"], |command| {
+        command.env("PROVISION_KEY_PASSPHRASE", "x")
+    });
+    assert!(looked.stdout.contains("public_key: P-256"), "{looked:?}");
+}
+
+#[test]
+fn a_passphrase_that_is_none_is_named_by_where_it_is_from() {
+    let station = Station::bare();
+    fs::write(station.path().join("blank"), "\n").unwrap();
+    let make = ["key", "make", "--out", "k"];
+    let ran = station.run(&[&make[..], &["--new-passphrase-file", "blank"]].concat());
+    assert!(ran.stderr.contains("blank: the passphrase is empty"), "{ran:?}");
+    let ran = station.run_with(&make, |command| command.env("PROVISION_NEW_KEY_PASSPHRASE", ""));
+    let said = "PROVISION_NEW_KEY_PASSPHRASE: the passphrase is empty";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+}

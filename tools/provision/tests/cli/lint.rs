@@ -74,9 +74,13 @@ fn nothing_that_is_made_here_is_found_fault_with() {
 
     assert_eq!(station.run(&["revoke", "--certificate", "client.crt"]).code, 0);
     assert_eq!(station.run(&["crl", "--out", "crl"]).code, 0);
-    for crl in ["device-issuing", "device-root", "server-root"] {
-        let (file, kind) = (format!("crl/{crl}.crl"), ["-t", "CRL", "-p", "PKIX"]);
-        assert_eq!(findings(dir, "lint_crl", &kind, &file), [""; 0], "{crl}");
+    let placed = ["crl", "--out", "placed", "--url", "http://pki.example.org"];
+    assert_eq!(station.run(&placed).code, 0);
+    for out in ["crl", "placed"] {
+        for crl in ["device-issuing", "device-root", "server-root"] {
+            let (file, kind) = (format!("{out}/{crl}.crl"), ["-t", "CRL", "-p", "PKIX"]);
+            assert_eq!(findings(dir, "lint_crl", &kind, &file), [""; 0], "{file}");
+        }
     }
 }
 

@@ -45,7 +45,13 @@ fn iis_script_is_powershell() {
         let script = script(&site, more);
         assert_eq!(not_understood(&script), [""; 0], "{script}");
     }
-    assert!(script(&site, &["--site", "Bob's"]).contains("$site = 'Bob''s'"));
+    let bobs = script(&site, &["--site", "Bob's"]);
+    assert!(bobs.contains("$site = 'Bob''s'"));
+    // PowerShell's variables stay its own.
+    let line = "$binding = if ($address.Contains(':')) { \"[$address]:$port\" } else { \
+                \"${address}:$port\" }\r\n";
+    assert!(bobs.contains(line), "{bobs}");
+    assert!(bobs.contains("$address = '127.0.0.1'\r\n"), "{bobs}");
 }
 
 /// Each line of it counts: without a bracket it is no script any more.

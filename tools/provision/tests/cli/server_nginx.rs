@@ -7,7 +7,7 @@ use provision_testkit::servers::{Ready, Started};
 
 use crate::site::{Site, free_address};
 use crate::station::Station;
-use crate::tools::openssl;
+use crate::tools::{openssl, openssl_refuses};
 
 /// Answers with what it was told of the client.
 fn upstream(site: &Site) -> Started {
@@ -76,6 +76,11 @@ fn nginx_takes_clients_of_the_ca_and_tells_upstream_who_they_are() {
     for client in ["stranger", "late"] {
         site.ask_as(client, address).is(400, "The SSL certificate error");
     }
+    // Of the one that came late, the time alone is wrong.
+    let verify = ["verify", "-CAfile", "ca/device-ca-bundle.crt"];
+    let said = openssl_refuses(site.path(), &[&verify[..], &["late/client.crt"]].concat());
+    assert!(said.contains("certificate has expired"), "{said}");
+    openssl(site.path(), &[&verify[..], &["-no_check_time", "late/client.crt"]].concat());
     // A server's certificate is no client's: another tree.
     let server = ["--cert", "server/server.crt", "--key", "server/server.key"];
     site.ask(address, &server).is(400, "The SSL certificate error");

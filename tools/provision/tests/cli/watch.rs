@@ -3,6 +3,8 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs;
+use std::io::BufRead as _;
+use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
 
@@ -144,4 +146,60 @@ fn whatever_goes_wrong_is_said_and_the_watch_goes_on() {
         assert_eq!(ran.code, 2, "{wrong:?}: {ran:?}");
         assert!(ran.stderr.contains("\nhint: "), "{ran:?}");
     }
+}
+
+/// `provision crl watch … | head`: servers need the CRLs all the same.
+#[test]
+fn the_watch_goes_on_when_nobody_reads_what_it_says() {
+    let station = Station::new();
+    let watch = ["crl", "watch", "--poll", "1", "--lifetime", "4s", "--hook", "touch told"];
+    let (mut process, mut output) = station.start(&watch);
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.contains("device-issuing.crl"), "{line}");
+    drop(output);
+    let number = || {
+        let shown = station.run(&["inspect", "crl/device-issuing.crl"]).stdout;
+        let number = shown.lines().find_map(|line| line.trim().strip_prefix("crlNumber: "));
+        u64::from_str_radix(number.unwrap_or("0"), 16).unwrap()
+    };
+    let closed = Instant::now();
+    while number() < 4 {
+        assert!(closed.elapsed() < Duration::from_secs(30), "{}", number());
+        assert_eq!(process.0.try_wait().unwrap(), None, "it has ended");
+        thread::sleep(Duration::from_millis(300));
+    }
+    let told = station.path().join("told");
+    fs::remove_file(&told).unwrap();
+    while !told.exists() {
+        assert!(closed.elapsed() < Duration::from_secs(40), "no hook is run any more");
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn every_file_is_there_before_anything_is_said() {
+    let station = Station::new();
+    let (mut process, output) = station.start(&["crl"]);
+    drop(output);
+    process.0.wait().unwrap();
+    let all = fs::read_to_string(station.path().join("crl/all.crl")).unwrap();
+    assert_eq!(all.matches("BEGIN X509 CRL").count(), 3, "{all}");
+}
+
+/// A hook is somebody else's program.
+#[test]
+fn a_hook_gets_no_passphrase() {
+    let station = Station::new();
+    let secrets =
+        ["PROVISION_PASSPHRASE", "PROVISION_KEY_PASSPHRASE", "PROVISION_NEW_KEY_PASSPHRASE"];
+    let watch = ["--json", "crl", "watch", "--hook-shell", "env > environment"];
+    let mut command = station.command(&watch);
+    command.stdout(Stdio::piped()).env("PROVISION_CA", "ca");
+    command.envs(secrets.map(|name| (name, "open sesame")));
+    let watch = Following::of(command.spawn().unwrap());
+    watch.wait_for("hook", |event| event["event"] == "hook" && event["exit_code"] == 0);
+    let environment = fs::read_to_string(station.path().join("environment")).unwrap();
+    assert!(environment.contains("PROVISION_CA=ca\n"), "{environment}");
+    assert!(!environment.contains("open sesame"), "{environment}");
 }
