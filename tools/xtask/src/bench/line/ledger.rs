@@ -6,6 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::DecodePrivateKey as _;
 use provision_ledger::{Ledger as _, SqliteLedger};
 use provision_testkit::ca::{ca, certified};
 use provision_wire::DeviceSerial;
@@ -53,7 +56,7 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
             .while_doing("a ledger")?
             .record_issued(&first, NOW_S)
             .while_doing("the first entry")?;
-        fill(&path, entries).while_doing("filling a ledger")?;
+        fill(&path, entries)?;
         // What was filled in is not to be written while others wait for the disk.
         fs::File::open(&path).and_then(|file| file.sync_all()).while_doing("the disk")?;
         let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
@@ -109,12 +112,17 @@ fn filled(number: u64) -> String {
 /// way (SQLite's `dbstat`); where all are there before, 99.
 const AT_ONCE_PERCENT: u64 = 70;
 
-/// Entries as they are on a line, but for who signed them and for their links: straight into the
-/// tables, for one after the other it would be ten million waits for the disk.
+/// Entries as they are on a line, but for their links: straight into the tables, for one after the
+/// other it would be ten million waits for the disk.
 ///
 /// Indexes are not made of all of them at once: that leaves no room in a page, so that each key to
 /// come splits one, and an append costs more than in any ledger that grew.
-fn fill(path: &Path, to: u64) -> rusqlite::Result<()> {
+fn fill(path: &Path, to: u64) -> Result<(), Fault> {
+    let raw = fill_tables(path, to).while_doing("filling a ledger")?;
+    sign_end(&raw, &path.with_file_name("station.key"))
+}
+
+fn fill_tables(path: &Path, to: u64) -> rusqlite::Result<Connection> {
     let raw = Connection::open(path)?;
     // With less memory than the indexes take, each key would be a wait for the disk.
     raw.execute_batch(
@@ -135,7 +143,27 @@ fn fill(path: &Path, to: u64) -> rusqlite::Result<()> {
     for (_, sql) in &indexes {
         raw.execute_batch(sql)?;
     }
-    add(&raw, at_once + 1, to)
+    add(&raw, at_once + 1, to)?;
+    Ok(raw)
+}
+
+/// No ledger is written on whose end is not signed, as docs/ledger.md has it.
+fn sign_end(raw: &Connection, station_key: &Path) -> Result<(), Fault> {
+    let key = fs::read_to_string(station_key).while_doing("the station's key")?;
+    let key = SigningKey::from_pkcs8_pem(&key).while_doing("the station's key")?;
+    let end = "SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1";
+    let (links, hash): (i64, Vec<u8>) = raw
+        .query_row(end, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .while_doing("the end of the chain")?;
+    let mut message = b"provision ledger head v1\0".to_vec();
+    message.extend(links.to_be_bytes());
+    message.extend(hash);
+    message.extend(NOW_S.to_be_bytes());
+    let signature: Signature = key.sign(&message);
+    let head = "INSERT INTO head (seq, station, at_s, signature) VALUES (?1, 1, ?2, ?3)";
+    raw.execute(head, (links, NOW_S as i64, signature.to_der().as_bytes()))
+        .while_doing("a signed end")?;
+    Ok(())
 }
 
 fn add(raw: &Connection, from: u64, to: u64) -> rusqlite::Result<()> {
