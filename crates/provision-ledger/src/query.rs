@@ -208,6 +208,15 @@ pub(crate) const PROOFS_TO_FORWARD: &str = "
                       WHERE forwarded.table_name = 'proof' AND forwarded.row_id = proof.id)
     ORDER BY proof.id";
 
+pub(crate) const COUNT_WAITING: &str = "
+    SELECT count(DISTINCT entry.device) FROM entry
+    WHERE (EXISTS (SELECT 1 FROM lease_use WHERE lease_use.entry = entry.id)
+           AND NOT EXISTS (SELECT 1 FROM forwarded WHERE forwarded.table_name = 'entry'
+                                                     AND forwarded.row_id = entry.id))
+        OR EXISTS (SELECT 1 FROM proof WHERE proof.entry = entry.id
+                   AND NOT EXISTS (SELECT 1 FROM forwarded WHERE forwarded.table_name = 'proof'
+                                                             AND forwarded.row_id = proof.id))";
+
 pub(crate) const PROOF: &str =
     "SELECT id FROM proof WHERE entry = ?1 AND delivery_sha256 = ?2 ORDER BY id LIMIT 1";
 

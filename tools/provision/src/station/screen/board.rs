@@ -14,6 +14,7 @@ use ratatui::widgets::{Block, Paragraph, Wrap};
 use super::super::slot::{State, Told};
 use super::super::tally::Tally;
 use super::big;
+use crate::fault::Fault;
 use crate::report::sentence;
 
 /// Widths and heights of a box, largest first: the first that has room for all slots is taken.
@@ -93,6 +94,11 @@ impl Board {
 
     pub(super) fn note(&mut self, text: &str) {
         self.note = text.into();
+    }
+
+    pub(super) fn stop(&mut self, fault: &Fault) {
+        self.note = fault.to_string();
+        self.stopped = true;
     }
 
     pub(super) fn take(&mut self, slot: &str, told: &Told) {
@@ -302,7 +308,6 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::fault::Fault;
 
     fn shown(board: &Board, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
