@@ -416,7 +416,7 @@ fn stored_head(row: &mut Row) -> Result<(i64, StoredHead), StorageFault> {
     Ok((row.int(0)?, head))
 }
 
-fn head_from_row(row: &mut Row) -> Result<SignedHead, StorageFault> {
+pub(crate) fn head_from_row(row: &mut Row) -> Result<SignedHead, StorageFault> {
     let Link { seq, hash } = link_from_row(row)?;
     Ok(SignedHead {
         links: from_sql_time(seq),

@@ -144,6 +144,15 @@ impl Fallback {
         self.ledger.read(|session| open_lease(session, holder))
     }
 
+    /// How many devices the server is to hear of: they have a leased place, or a proof, that it may
+    /// not know.
+    pub(crate) fn waiting(&mut self) -> Result<u64, StorageError> {
+        let count = self
+            .ledger
+            .read(|session| session.first(query::COUNT_WAITING, &[], |row| row.natural(0)))?;
+        Ok(count.unwrap_or(0))
+    }
+
     /// Leases places of the server, and notes them here.
     ///
     /// If the station dies in between, the server keeps them until the next [`merge`](Self::merge).

@@ -8,6 +8,7 @@ use provision_station::evidence::{CertSerial, Chain, Enrolled, LiveCertificate, 
 use provision_wire::DeviceSerial;
 use thiserror::Error;
 
+use crate::audit::Tampering;
 use crate::lots::LotRefusal;
 use crate::weak_key::WeakKey;
 
@@ -302,6 +303,10 @@ pub enum StorageFault {
         /// What happened.
         detail: String,
     },
+    /// Somebody else than this program wrote to its end, and nothing may be signed after that.
+    /// Nothing was recorded.
+    #[error("it was tampered with: {0}")]
+    Tampered(#[from] Tampering),
     /// The clock of this machine is behind what is recorded already. Nothing was recorded.
     #[error(
         "the clock of this machine shows {now_s} s since 1970, which is before the last entry \

@@ -100,5 +100,5 @@ pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use search::{Found, Holder, Search};
 pub use sql_ledger::{Issuance, SqlLedger, SqliteLedger};
 pub use station_key::{StationKey, StationKeyError, public_key_pem, station_fingerprint};
-pub use store_and_forward::{LeaseWish, News, StoreAndForward};
+pub use store_and_forward::{LeaseWish, Look, Looked, News, StoreAndForward};
 pub use weak_key::{WeakKey, weak_key};

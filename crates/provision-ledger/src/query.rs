@@ -9,11 +9,11 @@ pub(crate) const ADD_LINK: &str =
 pub(crate) const LINKS: &str = "
     SELECT seq, table_name, row_id, hash FROM chain WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
-pub(crate) const LAST_HEAD_TIME: &str = "SELECT at_s FROM head ORDER BY seq DESC LIMIT 1";
-
+/// The last, even where what it is of is gone: not the one before it.
 pub(crate) const LAST_HEAD: &str = "
     SELECT head.seq, chain.hash, head.at_s, head.signature, station.public_key
-    FROM head JOIN chain ON chain.seq = head.seq JOIN station ON station.id = head.station
+    FROM head LEFT JOIN chain ON chain.seq = head.seq
+              LEFT JOIN station ON station.id = head.station
     ORDER BY head.seq DESC LIMIT 1";
 
 /// Heads of some links, and who signed them.
@@ -207,6 +207,15 @@ pub(crate) const PROOFS_TO_FORWARD: &str = "
     WHERE NOT EXISTS (SELECT 1 FROM forwarded
                       WHERE forwarded.table_name = 'proof' AND forwarded.row_id = proof.id)
     ORDER BY proof.id";
+
+pub(crate) const COUNT_WAITING: &str = "
+    SELECT count(DISTINCT entry.device) FROM entry
+    WHERE (EXISTS (SELECT 1 FROM lease_use WHERE lease_use.entry = entry.id)
+           AND NOT EXISTS (SELECT 1 FROM forwarded WHERE forwarded.table_name = 'entry'
+                                                     AND forwarded.row_id = entry.id))
+        OR EXISTS (SELECT 1 FROM proof WHERE proof.entry = entry.id
+                   AND NOT EXISTS (SELECT 1 FROM forwarded WHERE forwarded.table_name = 'proof'
+                                                             AND forwarded.row_id = proof.id))";
 
 pub(crate) const PROOF: &str =
     "SELECT id FROM proof WHERE entry = ?1 AND delivery_sha256 = ?2 ORDER BY id LIMIT 1";

@@ -8,6 +8,7 @@ use provision_csr::PublicKey;
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 
+use crate::audit::SignedHead;
 use crate::certificates::{issuer_key_id_of, revocation_of_entry, revoke_leaf};
 use crate::chain::Kind;
 use crate::database::{Database, Value, damaged, to_sql_time};
@@ -38,6 +39,8 @@ pub struct SqlLedger {
     place: String,
     station: Station,
     ignore_clock: bool,
+    /// The head that was signed here, or believed, last.
+    known: Option<SignedHead>,
 }
 
 /// A [`SqlLedger`], by the name of where it is kept most often.
@@ -87,7 +90,7 @@ impl SqlLedger {
         let database = Box::new(Sqlite::open(path)?);
         let station = Station::InFile(path.with_file_name(STATION_KEY));
         let place = path.display().to_string();
-        let mut ledger = Self { database, place, station, ignore_clock: false };
+        let mut ledger = Self { database, place, station, ignore_clock: false, known: None };
         migration::bring_up_to_date(&mut ledger)?;
         Ok(ledger)
     }
@@ -115,7 +118,7 @@ impl SqlLedger {
     pub fn connect(url: &PostgresUrl, station_key: &Path) -> Result<Self, OpenError> {
         let database = Box::new(Postgres::open(url)?);
         let station = Station::InFile(station_key.to_owned());
-        Ok(Self { database, place: url.to_string(), station, ignore_clock: false })
+        Ok(Self { database, place: url.to_string(), station, ignore_clock: false, known: None })
     }
 
     /// Brings the tables of a ledger in PostgreSQL to the version of this program, all or nothing.
@@ -143,7 +146,13 @@ impl SqlLedger {
             fault: StorageFault::Other(error.into()),
         })?;
         let database = Box::new(Sqlite::in_memory()?);
-        Ok(Self { database, place, station: Station::Held(station), ignore_clock: false })
+        Ok(Self {
+            database,
+            place,
+            station: Station::Held(station),
+            ignore_clock: false,
+            known: None,
+        })
     }
 
     /// Has the end of the chain signed by the key in this file, which is made if there is none.
@@ -224,10 +233,10 @@ impl SqlLedger {
         at_s: u64,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let Self { database, place, station, ignore_clock } = self;
+        let Self { database, place, station, ignore_clock, known } = self;
         let failed = |fault| StorageError { place: place.clone(), fault };
         let station = station.key().map_err(failed)?;
-        let writer = Writer { station, at_s, ignore_clock: *ignore_clock };
+        let writer = Writer { station, at_s, ignore_clock: *ignore_clock, known };
         Writing::within(&mut **database, place, writer, work)
     }
 

@@ -11,6 +11,7 @@
 //! that dies at any moment knows of it without the server. It leaves the station once the server has
 //! it, or once a leased place is taken for it.
 
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -86,6 +87,46 @@ pub enum News {
     },
     /// The server is there, and has what was recorded meanwhile.
     Merged(Merged),
+    /// The station ends, and its server is away: what it recorded is in its file alone.
+    Waiting {
+        /// Which file.
+        file: String,
+        /// Which server.
+        server: String,
+        /// How many devices the server is to hear of.
+        devices: u64,
+        /// How many leased places are not given back.
+        places: u64,
+    },
+}
+
+/// A look whether the server is there again, apart from the station, which can go on meanwhile: that
+/// a server says nothing takes seconds to find out.
+#[derive(Debug)]
+pub struct Look {
+    server: PostgresUrl,
+    station_key: PathBuf,
+    ignore_clock: bool,
+}
+
+/// What came of a [`Look`].
+#[derive(Debug)]
+pub struct Looked {
+    server: Result<Box<SqlLedger>, OpenError>,
+    took: Duration,
+}
+
+impl Look {
+    /// Connects to the server, and changes nothing.
+    #[must_use]
+    pub fn run(self) -> Looked {
+        let began = Instant::now();
+        let server = SqlLedger::connect(&self.server, &self.station_key).map(|mut server| {
+            server.ignore_clock(self.ignore_clock);
+            Box::new(server)
+        });
+        Looked { server, took: began.elapsed() }
+    }
 }
 
 impl StoreAndForward {
@@ -119,7 +160,7 @@ impl StoreAndForward {
         match opened.connect(at_s) {
             Ok(()) => Ok(opened),
             Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
-                if is_out_of_reach(&error) =>
+                if error.is_out_of_reach() =>
             {
                 let LeaseWish { lot, profile, .. } = &opened.wish;
                 match opened.fallback.check_lot(lot, profile, at_s) {
@@ -173,7 +214,10 @@ impl StoreAndForward {
     /// [`FallbackError`], but not for a server that is still away, or has no turn for us.
     pub fn look_for_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
         match &self.state {
-            State::Alone { look_at_s } if at_s >= *look_at_s => self.look(at_s),
+            State::Alone { .. } => match self.begin_look(at_s) {
+                Some(look) => self.end_look(look.run(), at_s),
+                None => Ok(()),
+            },
             State::AtServer { renew_at_s, .. } if at_s >= *renew_at_s && !self.gave_up => {
                 self.renew(at_s)
             }
@@ -181,46 +225,100 @@ impl StoreAndForward {
         }
     }
 
-    fn look(&mut self, at_s: u64) -> Result<(), FallbackError> {
-        let began = Instant::now();
-        match self.connect(at_s) {
-            Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
-                if is_out_of_reach(&error) =>
-            {
+    /// If the server was away, and it is time to look for it: how. What comes of it goes to
+    /// [`end_look`](Self::end_look); until then nobody else looks.
+    pub fn begin_look(&mut self, at_s: u64) -> Option<Look> {
+        match &mut self.state {
+            State::Alone { look_at_s } if at_s >= *look_at_s => {
+                *look_at_s = at_s.saturating_add(LOOK_AFTER_S);
+                Some(self.a_look())
+            }
+            _ => None,
+        }
+    }
+
+    /// If the look found the server: merges, and leases anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`look_for_server`](Self::look_for_server).
+    pub fn end_look(&mut self, looked: Looked, at_s: u64) -> Result<(), FallbackError> {
+        if !self.is_alone() {
+            return Ok(());
+        }
+        let (began, took) = (Instant::now(), looked.took);
+        let settled = match looked.server {
+            Ok(server) => self.settle(server, at_s).map_err(FallbackError::from),
+            Err(error) => Err(error.into()),
+        };
+        match settled {
+            Err(error) if error.is_out_of_reach() => {
                 // One that does not even refuse holds the line up, each time.
-                let after_s = LOOK_AFTER_S + began.elapsed().as_secs().saturating_mul(12);
+                let took_s = took.saturating_add(began.elapsed()).as_secs();
+                let after_s = LOOK_AFTER_S + took_s.saturating_mul(12);
                 self.state = State::Alone { look_at_s: at_s.saturating_add(after_s) };
                 Ok(())
             }
-            other => other,
+            settled => settled,
+        }
+    }
+
+    fn a_look(&self) -> Look {
+        Look {
+            server: self.server.clone(),
+            station_key: self.station_key.clone(),
+            ignore_clock: self.ignore_clock,
         }
     }
 
     fn renew(&mut self, at_s: u64) -> Result<(), FallbackError> {
         let Some(server) = self.leave_server(at_s) else { return Ok(()) };
         match self.settle(server, at_s) {
-            Err(error) if is_out_of_reach(&error) => Ok(self.go_alone(&error, at_s)?),
+            Err(error) if error.is_out_of_reach() => Ok(self.go_alone(&error, at_s)?),
             settled => Ok(settled?),
         }
     }
 
-    /// Ends the station: if the server is there, gives back what is left of the lease, or leases
-    /// anew, whichever was wished.
+    /// Ends the station: brings the server what it does not have yet, and gives back what is left of
+    /// the lease, or leases anew, whichever was wished. If the server is away, or has no turn for us,
+    /// [`news`](Self::news) says what waits for it.
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; a server that is away, or has no turn for us, is none.
-    pub fn end(&mut self, at_s: u64) -> Result<(), StorageError> {
-        let Some(mut server) = self.leave_server(at_s) else { return Ok(()) };
-        let ended = if self.wish.keep {
-            self.settle(server, at_s)
-        } else {
-            self.fallback.merge(&mut server, at_s).map(|merged| self.tell_of(merged))
-        };
+    /// [`FallbackError`], but not for a server that is away, or has no turn for us.
+    pub fn end(&mut self, at_s: u64) -> Result<(), FallbackError> {
+        let ended = self.end_at_server(at_s);
+        if ended.is_err() {
+            self.tell_what_waits()?;
+        }
         match ended {
-            Err(error) if is_out_of_reach(&error) => Ok(()),
+            Err(error) if error.is_out_of_reach() => Ok(()),
             ended => ended,
         }
+    }
+
+    fn end_at_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
+        let mut server = match self.leave_server(at_s) {
+            Some(server) => server,
+            None => self.a_look().run().server?,
+        };
+        if self.wish.keep {
+            return Ok(self.settle(server, at_s)?);
+        }
+        let merged = self.fallback.merge(&mut server, at_s)?;
+        self.tell_of(merged);
+        Ok(())
+    }
+
+    fn tell_what_waits(&mut self) -> Result<(), StorageError> {
+        let devices = self.fallback.waiting()?;
+        let lease = if self.wish.keep { None } else { self.fallback.lease()? };
+        let places = lease.as_ref().map_or(0, Lease::left);
+        if devices > 0 || places > 0 {
+            let (file, server) = (self.fallback.ledger.place().into(), self.server.to_string());
+            self.news.push(News::Waiting { file, server, devices, places });
+        }
+        Ok(())
     }
 
     /// As [`Ledger::standing`](crate::Ledger::standing).
@@ -395,9 +493,8 @@ impl StoreAndForward {
     }
 
     fn connect(&mut self, at_s: u64) -> Result<(), FallbackError> {
-        let mut server = SqlLedger::connect(&self.server, &self.station_key)?;
-        server.ignore_clock(self.ignore_clock);
-        Ok(self.settle(Box::new(server), at_s)?)
+        let server = self.a_look().run().server?;
+        Ok(self.settle(server, at_s)?)
     }
 
     /// Merges, and leases: from then on the station is at this server.
@@ -474,9 +571,20 @@ fn is_away(error: &StorageError) -> bool {
     matches!(error.fault, StorageFault::Unreachable { .. })
 }
 
-/// It is away, or others write to it all the time, as when all stations come back to it at once.
-fn is_out_of_reach(error: &StorageError) -> bool {
-    is_away(error) || matches!(error.fault, StorageFault::Locked)
+impl StorageError {
+    /// It is away, or others write to it all the time, as when all stations come back to it at once.
+    fn is_out_of_reach(&self) -> bool {
+        is_away(self) || matches!(self.fault, StorageFault::Locked)
+    }
+}
+
+impl FallbackError {
+    fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::Storage(error) | Self::Open(OpenError::Storage(error)) => error.is_out_of_reach(),
+            _ => false,
+        }
+    }
 }
 
 /// How long after a server went away it is looked for, at least.

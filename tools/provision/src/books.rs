@@ -110,7 +110,21 @@ impl Books {
         core::mem::take(&mut *self.heard())
     }
 
-    /// Nothing more will be recorded: gives back what was leased.
+    /// Whether the ledger has a server that may be away.
+    pub(crate) fn have_a_server(&self) -> bool {
+        self.lock().ledger.is_forwarding()
+    }
+
+    /// Looks for a server that was away, now and then. Runs under way wait for what it is told, not
+    /// for whether it answers.
+    pub(crate) fn look_for_server(&self) -> Result<(), Fault> {
+        let Some(look) = self.with(|books| books.ledger.begin_look())? else { return Ok(()) };
+        let looked = look.run();
+        self.with(|books| books.ledger.end_look(looked))
+    }
+
+    /// Nothing more will be recorded: brings the server what it does not have, and gives back what
+    /// was leased.
     pub(crate) fn close(&self) -> Result<(), Fault> {
         self.with(|books| books.ledger.end())
     }

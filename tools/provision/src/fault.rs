@@ -779,6 +779,10 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
             "keep it as it is, and compare it with a copy; `provision ledger verify` names what was \
              changed"
         }
+        StorageFault::Tampered(_) => {
+            "nothing was signed or recorded after that, and nothing will be: keep it as it is; \
+             `provision ledger verify` names what was changed"
+        }
         StorageFault::ClockBehind { .. } => {
             "set the clock; if the last entry was made by a clock that was ahead, \
              `--insecure-ignore-clock`"

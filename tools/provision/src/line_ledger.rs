@@ -2,8 +2,8 @@
 
 use provision_csr::PublicKey;
 use provision_ledger::{
-    Certificates as _, Issuance, Ledger as _, Lot, News, RevocationRecord, SqlLedger, StorageError,
-    StoreAndForward,
+    Certificates as _, Issuance, Ledger as _, Look, Looked, Lot, News, RevocationRecord, SqlLedger,
+    StorageError, StoreAndForward,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -31,6 +31,29 @@ impl LineLedger {
     pub(crate) fn look_for_server(&mut self) -> Result<(), Fault> {
         let Self::Forwarding { ledger, news } = self else { return Ok(()) };
         ledger.look_for_server(system::now_s()?)?;
+        hear(ledger, news)
+    }
+
+    /// Whether there is a server that may be away.
+    pub(crate) const fn is_forwarding(&self) -> bool {
+        matches!(self, Self::Forwarding { .. })
+    }
+
+    /// If the server was away, and it is time to look for it: how. At a server that is there, leases
+    /// anew in time.
+    pub(crate) fn begin_look(&mut self) -> Result<Option<Look>, Fault> {
+        let Self::Forwarding { ledger, .. } = self else { return Ok(None) };
+        if ledger.is_alone() {
+            return Ok(ledger.begin_look(system::now_s()?));
+        }
+        self.look_for_server()?;
+        Ok(None)
+    }
+
+    /// What came of it, as [`look_for_server`](Self::look_for_server) has it.
+    pub(crate) fn end_look(&mut self, looked: Looked) -> Result<(), Fault> {
+        let Self::Forwarding { ledger, news } = self else { return Ok(()) };
+        ledger.end_look(looked, system::now_s()?)?;
         hear(ledger, news)
     }
 
@@ -107,8 +130,10 @@ impl LineLedger {
 
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         let Self::Forwarding { ledger, news } = self else { return Ok(()) };
-        ledger.end(system::now_s()?)?;
-        hear(ledger, news)
+        let ended = ledger.end(system::now_s()?);
+        let heard = hear(ledger, news);
+        ended?;
+        heard
     }
 }
 
@@ -126,7 +151,7 @@ pub(crate) fn conflicts_of(news: &[News]) -> Option<Fault> {
         .iter()
         .filter_map(|news| match news {
             News::Merged(merged) => Some(&merged.conflicts),
-            News::Alone { .. } => None,
+            News::Alone { .. } | News::Waiting { .. } => None,
         })
         .flatten()
         .map(ToString::to_string)
@@ -150,6 +175,14 @@ pub(crate) fn said(news: &News) -> (String, serde_json::Value) {
                 json!({ "alone": true, "left": left, "expires_at_s": expires_at_s }),
             )
         }
+        News::Waiting { file, server, devices, places } => (
+            format!(
+                "{server} could not be told: {devices} devices are in {file} alone, and {places} \
+                 leased places are not given back; the next run with that file does it, or `provision \
+                 ledger merge --fallback {file}`"
+            ),
+            json!({ "alone": true, "waiting": devices, "left": places, "file": file }),
+        ),
         News::Merged(merged) => (
             format!(
                 "the ledger's server is there again: {} certificates and {} proofs were brought \

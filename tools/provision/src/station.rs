@@ -7,6 +7,7 @@
 //!   scan       what the operator scans or types, and for which slot that is
 //!   screen     what the operator sees, on a terminal
 //!   tally      what has come of it so far
+//!   watch      whether the ledger's server is there again, while no device asks for it
 //! ```
 //!
 //! Slots tell the one thread that prints what they do; they share nothing but the CA and the
@@ -17,6 +18,7 @@ mod screen;
 mod slot;
 mod slots;
 mod tally;
+mod watch;
 
 use core::time::Duration;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
@@ -41,6 +43,7 @@ use scan::{Given, Scans};
 use screen::{Screen, Wish};
 use slot::{Shared, Told};
 use slots::{Slot, Wanted};
+use watch::Watch;
 
 pub(crate) use slot::State;
 pub(crate) use slots::location_of;
@@ -133,7 +136,11 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     let mut screen = (report.is_watched() && typed && !arguments.plain)
         .then(|| Screen::open(arguments.job.lot.as_ref().map(Lot::as_str), scans))
         .transpose()?;
+    let (watch, mut unsaid) = (Watch::default(), None);
     let stopped_by = thread::scope(|scope| {
+        if shared.job.books.have_a_server() {
+            scope.spawn(|| watch.run(&shared.job.books, &ending));
+        }
         let mut work = || -> Result<Option<u8>, Fault> {
             let (tell, news) = mpsc::channel();
             if scans && screen.is_none() {
@@ -146,6 +153,17 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                     match &mut screen {
                         Some(screen) => screen.note(&line_ledger::said(&news).0),
                         None => line_ledger::tell(&news, report)?,
+                    }
+                }
+                if let Some(fault) = watch.found() {
+                    stopped_by.get_or_insert(fault.exit_code());
+                    ending.after_runs();
+                    match &mut screen {
+                        Some(screen) => {
+                            screen.stop(&fault);
+                            unsaid = Some(fault);
+                        }
+                        None => report.fault(None, &fault),
                     }
                 }
                 if !ending.is_wished() && Instant::now() >= look_at {
@@ -243,7 +261,12 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     });
     drop(screen);
     let closed = shared.job.books.close();
-    let stopped_by = stopped_by?;
+    let mut stopped_by = stopped_by?;
+    // Shown on a screen that is gone now, or found while the last slots ended.
+    for fault in unsaid.into_iter().chain(watch.found()) {
+        stopped_by.get_or_insert(fault.exit_code());
+        report.fault(None, &fault);
+    }
     for news in shared.job.books.news() {
         line_ledger::tell(&news, report)?;
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use postgres::{Client, NoTls};
 use provision_ledger::SqlLedger;
 use provision_testkit::servers::Postgres;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// A database, and as many connections to its ledger as a test wants.
@@ -12,6 +13,9 @@ pub(crate) trait Backend: Sized {
     fn start() -> Self;
     /// What tells another process where it is.
     fn address(&self) -> String;
+    /// Writes past the program, as one does who may do anything with the database: what would
+    /// refuse it is out of the way meanwhile, and as it was afterwards.
+    fn tamper(&self, statements: &str);
 
     fn open(&self) -> SqlLedger {
         open_at(&self.address())
@@ -42,6 +46,22 @@ impl Backend for File {
     fn address(&self) -> String {
         self.path.display().to_string()
     }
+
+    fn tamper(&self, statements: &str) {
+        let raw = Connection::open(&self.path).unwrap();
+        raw.pragma_update(None, "foreign_keys", false).unwrap();
+        let triggers: Vec<(String, String)> = raw
+            .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let drop: String =
+            triggers.iter().map(|(name, _)| format!("DROP TRIGGER {name};")).collect();
+        let make: String = triggers.iter().map(|(_, sql)| format!("{sql};")).collect();
+        raw.execute_batch(&format!("BEGIN; {drop} {statements}; {make} COMMIT")).unwrap();
+    }
 }
 
 pub(crate) struct Server(pub(crate) Postgres);
@@ -55,6 +75,12 @@ impl Backend for Server {
 
     fn address(&self) -> String {
         self.0.url()
+    }
+
+    fn tamper(&self, statements: &str) {
+        let mut raw = Client::connect(&self.address(), NoTls).unwrap();
+        raw.batch_execute(&format!("SET session_replication_role = replica; {statements}"))
+            .unwrap();
     }
 }
 

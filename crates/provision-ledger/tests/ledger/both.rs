@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use provision_ledger::{
-    CertificateStatus, Certificates as _, Expected, Found, Holder, Issuance, Ledger as _,
-    LotRefusal, NewCertificate, RecordEnrolledError, RecordIssuedError, Search, SqlLedger, State,
-    Which,
+    AuditError, CertificateStatus, Certificates as _, Expected, Found, Holder, Issuance,
+    Ledger as _, LotRefusal, NewCertificate, RecordEnrolledError, RecordIssuedError, Search,
+    SqlLedger, State, StorageError, StorageFault, Which,
 };
 use provision_station::evidence::{CertSerial, Chain, Standing};
 
@@ -44,6 +44,7 @@ on_both! {
     a_quota_is_exact_however_many_are_killed_over_it
     of_two_that_race_for_a_device_or_a_key_exactly_one_wins
     what_is_recorded_is_found_a_page_at_a_time
+    what_was_written_past_the_program_is_not_signed
 }
 
 fn one_device_one_key_one_serial<B: Backend>() {
@@ -327,6 +328,63 @@ fn what_is_recorded_is_found_a_page_at_a_time<B: Backend>() {
         .unwrap();
     assert_eq!(seen, 5);
     assert_eq!(ledger.audit(&Expected::default()).unwrap().heads, 5);
+}
+
+/// Who may write to the database can make links, but not sign them. The next entry of a station must
+/// not do it for them: its signature is over all that is before.
+fn what_was_written_past_the_program_is_not_signed<B: Backend>() {
+    let backend = B::start();
+    let (mut ca, mut ledger) = (Ca::new(), backend.open());
+    // Lot and station; upper chain, entry and place; entry and place: seven links, heads at 2, 5, 7.
+    ledger.create_lot(&terms("W47", 5), NOW_S).unwrap();
+    for device in ["d1", "d2"] {
+        let chain = ca.certify(device, &Key::new());
+        ledger.record_issued_in(Some(&lot("W47")), &chain, NOW_S).unwrap();
+    }
+    backend.tamper(
+        "CREATE TABLE kept_chain AS SELECT * FROM chain;
+         CREATE TABLE kept_head AS SELECT * FROM head",
+    );
+    let new = ca.certify("d3", &Key::new());
+    for (forgery, named) in [
+        ("DELETE FROM head WHERE seq > 2", "links 3 to 7 are not signed"),
+        ("DELETE FROM head", "links 1 to 7 are not signed"),
+        (
+            "INSERT INTO chain SELECT 8, table_name, 9, hash FROM chain WHERE seq = 7",
+            "links 8 to 8 are not signed",
+        ),
+        (
+            "UPDATE chain SET hash = (SELECT hash FROM kept_chain WHERE seq = 1) WHERE seq = 7",
+            "the signature at link 7 is not its station's",
+        ),
+        ("UPDATE head SET at_s = at_s - 1 WHERE seq = 7", "the signature at link 7"),
+        (
+            "UPDATE head SET signature = (SELECT signature FROM kept_head WHERE seq = 2)
+             WHERE seq = 7",
+            "the signature at link 7",
+        ),
+        ("DELETE FROM chain WHERE seq = 7", "a station signed 7 links, and 6 are there"),
+    ] {
+        backend.tamper(forgery);
+        // The one that signed the last head itself, and one that never saw it.
+        for ledger in [&mut ledger, &mut backend.open()] {
+            let refused = ledger.record_issued_in(Some(&lot("W47")), &new, NOW_S).unwrap_err();
+            let RecordIssuedError::Storage(StorageError { fault, .. }) = &refused else {
+                panic!("{forgery}: {refused:?}")
+            };
+            assert!(matches!(fault, StorageFault::Tampered(_)), "{forgery}: {refused:?}");
+            assert!(fault.to_string().contains(named), "{forgery}: {refused}");
+            assert_eq!(ledger.entries().unwrap().len(), 2);
+            let seen = ledger.audit(&Expected::default());
+            assert!(matches!(seen, Err(AuditError::Tampered(_))), "{forgery}: {seen:?}");
+        }
+        backend.tamper(
+            "DELETE FROM head; DELETE FROM chain;
+             INSERT INTO chain SELECT * FROM kept_chain; INSERT INTO head SELECT * FROM kept_head",
+        );
+    }
+    ledger.record_issued_in(Some(&lot("W47")), &new, NOW_S).unwrap();
+    assert_eq!(ledger.audit(&Expected::default()).unwrap().heads, 4);
 }
 
 fn spawn(address: &str, test: &str, who: &str) -> Child {

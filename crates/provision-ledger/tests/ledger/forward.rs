@@ -120,7 +120,7 @@ fn merged(station: &mut StoreAndForward) -> Merged {
     let news = station.news();
     let merged = news.iter().find_map(|news| match news {
         News::Merged(merged) => Some(merged.clone()),
-        News::Alone { .. } => None,
+        News::Alone { .. } | News::Waiting { .. } => None,
     });
     merged.unwrap_or_else(|| panic!("{news:?}"))
 }

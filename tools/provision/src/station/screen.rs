@@ -68,6 +68,11 @@ impl Screen {
         self.board.note(text);
     }
 
+    /// What concerns no slot, and stops the line.
+    pub(super) fn stop(&mut self, fault: &Fault) {
+        self.board.stop(fault);
+    }
+
     /// Shows everything as it is now.
     pub(super) fn draw(&mut self, tally: &Tally) -> Result<(), Fault> {
         self.terminal.draw(|frame| self.board.draw(frame, tally))?;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use nix::sys::signal::Signal;
 use provision_testkit::impostor::Trick;
 use provision_testkit::servers::Postgres;
 use provision_wire::Stage;
@@ -169,6 +170,65 @@ fn a_station_outlives_its_server() {
     assert_eq!((&back["alone"], &back["certificates"]), (&false.into(), &1.into()), "{back}");
     assert_eq!(running.end().1, Some(0));
     assert_eq!(factory.lot(), [3, 0, 3]);
+    factory.one(&["ledger", "verify"]);
+}
+
+/// Nobody puts in another device: what was recorded alone is brought to the server all the same.
+#[test]
+fn a_station_that_waits_finds_its_server_again() {
+    let factory = Factory::with_quota("100");
+    let fixture = Fixture::empty();
+    let line = factory.line("a.db");
+    let station = ["--json", "station", "--endpoint", "10.0.2.100:8883"];
+    let ports = ["--ports", fixture.path()];
+    let running = factory.station.follow(&[&station[..], &ports, &line].concat()).documented();
+    running.wait_for("an empty slot", |event| event["state"] == "empty");
+    factory.server.lock().unwrap().crash();
+    fixture.put("sensor-0001", Trick::None);
+    running.wait_for("the device", |event| event["event"] == "result");
+    factory.server.lock().unwrap().go_on().unwrap();
+    let back = running.wait_for("back", |event| event["alone"] == false);
+    assert_eq!((&back["certificates"], &back["proofs"]), (&1.into(), &1.into()), "{back}");
+    assert_eq!(factory.lot(), [1, 2, 1]);
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().1, Some(0));
+    assert_eq!(factory.lot(), [1, 0, 1]);
+}
+
+/// Its end is the last occasion; where the server is still away, the operator is told.
+#[test]
+fn a_station_that_ends_brings_what_it_has_or_says_what_waits() {
+    let factory = Factory::with_quota("100");
+    let alone = |serial: &str| {
+        let fixture = Fixture::empty();
+        let line = factory.line("a.db");
+        let station = ["--json", "station", "--endpoint", "10.0.2.100:8883"];
+        let ports = ["--ports", fixture.path()];
+        let running = factory.station.follow(&[&station[..], &ports, &line].concat()).documented();
+        running.wait_for("an empty slot", |event| event["state"] == "empty");
+        factory.server.lock().unwrap().crash();
+        fixture.put(serial, Trick::None);
+        running.wait_for("the device", |event| event["event"] == "result");
+        (running, fixture)
+    };
+    let (running, _fixture) = alone("sensor-0001");
+    running.signal(Signal::SIGINT);
+    let waits = running.wait_for("what waits", |event| event["waiting"] == 1);
+    assert_eq!((&waits["left"], &waits["file"]), (&1.into(), &"a.db".into()), "{waits}");
+    let merge = "provision ledger merge --fallback a.db";
+    assert!(waits["message"].as_str().unwrap().contains(merge), "{waits}");
+    assert_eq!(running.end().1, Some(0));
+    factory.server.lock().unwrap().go_on().unwrap();
+    assert_eq!(factory.lot(), [0, 2, 0]);
+
+    // What waited is merged at the start; what was made alone after that, at the end.
+    let (running, _fixture) = alone("sensor-0002");
+    factory.server.lock().unwrap().go_on().unwrap();
+    running.signal(Signal::SIGINT);
+    let back = running.wait_for("back", |event| event["alone"] == false);
+    assert_eq!(back["certificates"], 1, "{back}");
+    assert_eq!(running.end().1, Some(0));
+    assert_eq!(factory.lot(), [2, 0, 2]);
     factory.one(&["ledger", "verify"]);
 }
 

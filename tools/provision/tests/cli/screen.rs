@@ -114,6 +114,8 @@ fn pass_and_fail_are_seen_and_the_cause_with_what_to_do() {
         "station --slots station.toml --endpoint mqtt.example:8883 --lot L-7",
     );
     let screen = terminal.wait_for(&["passed 1  failed 1", "waits for a device"]);
+    let hint = ["nothing was signed: this device does", "not show that it holds its key"];
+    assert!(hint.iter().all(|part| screen.contains(part)), "{screen}");
     assert_as_kept("pass-fail-empty.txt", &screen);
 
     good.take_out();

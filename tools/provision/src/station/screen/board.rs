@@ -9,11 +9,12 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Text};
-use ratatui::widgets::{Block, Paragraph, Wrap};
+use ratatui::widgets::{Block, Paragraph};
 
 use super::super::slot::{State, Told};
 use super::super::tally::Tally;
 use super::big;
+use crate::fault::Fault;
 use crate::report::sentence;
 
 /// Widths and heights of a box, largest first: the first that has room for all slots is taken.
@@ -95,6 +96,11 @@ impl Board {
         self.note = text.into();
     }
 
+    pub(super) fn stop(&mut self, fault: &Fault) {
+        self.note = fault.to_string();
+        self.stopped = true;
+    }
+
     pub(super) fn take(&mut self, slot: &str, told: &Told) {
         let view = self.slots.entry(slot.into()).or_insert_with(View::empty);
         match told {
@@ -127,13 +133,52 @@ impl Board {
         }
         frame.render_widget(self.header(tally), Rect { x: 0, y: 0, width, height: 1 });
         let area = Rect { x: 0, y: 1, width, height: height - 2 };
-        let places = places(area, self.slots.len());
+        let (places, strip) = self.layout(area);
         // Those without a place are told of in the last line.
         let hidden = self.slots.len() - places.len();
         for ((name, view), place) in self.slots.iter().zip(places) {
             view.draw(name, frame, place);
         }
+        let y = area.bottom() - strip.len() as u16;
+        let place = Rect { y, height: strip.len() as u16, ..area };
+        let strip: Vec<Line<'_>> = strip.into_iter().map(Line::from).collect();
+        frame.render_widget(Paragraph::new(strip).style(Look::Failed.style()), place);
         frame.render_widget(self.footer(hidden), Rect { x: 0, y: height - 1, width, height: 1 });
+    }
+
+    /// Where each slot stands, and what is said below them all: what the latest failure is and what
+    /// to do, of those that have no room for it.
+    fn layout(&self, area: Rect) -> (Vec<Rect>, Vec<String>) {
+        for size in BOXES {
+            let Some(places) = places(area, size, self.slots.len()) else { continue };
+            let Some((name, view)) = self.latest_without_room(&places) else {
+                return (places, Vec::new());
+            };
+            let strip = view.strip(name, area.width.into());
+            let above = area.height.saturating_sub(strip.len() as u16);
+            if let Some(places) = places_above(area, above, size, self.slots.len()) {
+                return (places, strip);
+            }
+        }
+        // Not all have a place, or not with all of it: a line for the cause, and one for what to do.
+        let [.., smallest] = BOXES;
+        let mut strip = match self.latest_without_room(&[]) {
+            Some((name, view)) => view.short_strip(name),
+            None => Vec::new(),
+        };
+        strip.truncate(area.height.saturating_sub(1).into());
+        let above = Rect { height: area.height - strip.len() as u16, ..area };
+        (places_of_some(above, smallest, self.slots.len()), strip)
+    }
+
+    /// Of the slots that failed and cannot say all of it in their places, the one that failed last.
+    fn latest_without_room(&self, places: &[Rect]) -> Option<(&str, &View)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(at, (_, view))| !places.get(*at).is_some_and(|place| view.has_room(*place)))
+            .map(|(_, (name, view))| (name.as_str(), view))
+            .max_by_key(|(_, view)| view.since)
     }
 
     fn header(&self, tally: &Tally) -> Paragraph<'_> {
@@ -252,47 +297,105 @@ impl View {
             frame.render_widget(Paragraph::new(format!("{word} {device}")), inner);
             return;
         }
-        let is_big = place.height >= BIG_FROM && matches!(self.look, Look::Passed | Look::Failed);
+        let said = self.said(inner.width);
+        let is_big = place.height >= BIG_FROM
+            && matches!(self.look, Look::Passed | Look::Failed)
+            && said.len() + big::HEIGHT <= usize::from(inner.height);
         let mut lines: Vec<Line<'_>> = if is_big {
             big::lines(word).into_iter().map(|line| Line::from(line).centered()).collect()
         } else {
             vec![Line::from(word).alignment(Alignment::Center).style(Modifier::BOLD)]
         };
-        if !device.is_empty() {
-            lines.push(Line::from(device.as_str()).centered());
+        lines.extend(said);
+        frame.render_widget(Paragraph::new(Text::from(lines)), inner);
+    }
+
+    /// What stands below the word: device, step or cause, and what to do.
+    fn said(&self, width: u16) -> Vec<Line<'_>> {
+        let mut lines = Vec::new();
+        if !self.device.is_empty() {
+            lines.push(Line::from(self.device.as_str()).centered());
         }
         for text in [self.what.as_str(), self.hint] {
-            if !text.is_empty() {
-                lines.push(Line::from(text));
-            }
+            lines.extend(wrapped(text, width.into()).into_iter().map(Line::from));
         }
-        frame.render_widget(Paragraph::new(Text::from(lines)).wrap(Wrap { trim: true }), inner);
+        lines
+    }
+
+    /// Whether what is to be read stands in that place, all of it. Only of a failure it matters.
+    fn has_room(&self, place: Rect) -> bool {
+        let (width, height) = (place.width.saturating_sub(2), place.height.saturating_sub(2));
+        self.look != Look::Failed || height > 1 && self.said(width).len() < usize::from(height)
+    }
+
+    /// A failure below all slots, whole.
+    fn strip(&self, name: &str, width: usize) -> Vec<String> {
+        self.short_strip(name).iter().flat_map(|text| wrapped(text, width)).collect()
+    }
+
+    /// The same on two lines, as much of them as there is room for.
+    fn short_strip(&self, name: &str) -> Vec<String> {
+        let device =
+            if self.device.is_empty() { String::new() } else { format!(" ({})", self.device) };
+        let cause = format!("{name}{device}: {}", self.what);
+        let next = (!self.hint.is_empty()).then(|| format!("hint: {}", self.hint));
+        core::iter::once(cause).chain(next).collect()
     }
 }
 
-/// Where each of so many boxes stands.
-fn places(area: Rect, count: usize) -> Vec<Rect> {
+/// Where each of so many boxes of this size or more stands; none if not all have room. Rows that are
+/// left over are theirs.
+fn places(area: Rect, size: (u16, u16), count: usize) -> Option<Vec<Rect>> {
     if count == 1 {
-        return vec![area];
+        return Some(vec![area]);
     }
-    let room = |(width, height): (u16, u16)| {
-        (usize::from(area.width / width), usize::from(area.height / height))
-    };
-    let fits = |size: &&(u16, u16)| {
-        let (columns, rows) = room(**size);
-        columns * rows >= count
-    };
-    // What does not fit at all is left out: the smallest boxes of a terminal of 80 by 24 are 88.
-    let size = BOXES.iter().find(fits).unwrap_or(&BOXES[BOXES.len() - 1]);
-    let (columns, rows) = room(*size);
-    let width = area.width / columns.max(1) as u16;
+    let places = places_of_some(area, size, count);
+    (places.len() == count).then_some(places)
+}
+
+fn places_above(area: Rect, height: u16, size: (u16, u16), count: usize) -> Option<Vec<Rect>> {
+    if height == 0 { None } else { places(Rect { height, ..area }, size, count) }
+}
+
+/// The same for as many as there is room for: the smallest boxes of a terminal of 80 by 24 are 88.
+fn places_of_some(area: Rect, (width, height): (u16, u16), count: usize) -> Vec<Rect> {
+    let (columns_max, rows_max) = (area.width / width, area.height / height);
+    let room = usize::from(columns_max) * usize::from(rows_max);
+    let count = count.min(room);
+    if count == 0 {
+        return Vec::new();
+    }
+    let rows = count.div_ceil(columns_max.into());
+    let columns = count.div_ceil(rows);
+    // A box without a frame has nothing to say on a second line.
+    let height = if height < 3 { height } else { area.height / rows as u16 };
+    let width = area.width / columns as u16;
     let place = |at: usize| Rect {
-        x: area.x + (at % columns.max(1)) as u16 * width,
-        y: area.y + (at / columns.max(1)) as u16 * size.1,
-        width: width.min(area.width),
-        height: size.1,
+        x: area.x + (at % columns) as u16 * width,
+        y: area.y + (at / columns) as u16 * height,
+        width,
+        height,
     };
-    (0..count.min(columns * rows)).map(place).collect()
+    (0..count).map(place).collect()
+}
+
+/// A text on lines of that width, parted between words where that is possible.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let mut letters = word.chars().peekable();
+        if let Some(line) = lines.last_mut()
+            && line.chars().count() + 1 + word.chars().count() <= width
+        {
+            line.push(' ');
+            line.extend(letters);
+            continue;
+        }
+        while letters.peek().is_some() {
+            lines.push(letters.by_ref().take(width.max(1)).collect());
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -302,7 +405,6 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::fault::Fault;
 
     fn shown(board: &Board, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
@@ -368,6 +470,54 @@ mod tests {
         }
     }
 
+    /// Cause and hint are read whole, in the slot or below all slots, wherever there is any room.
+    #[test]
+    fn what_to_do_is_on_the_screen_whatever_its_size() {
+        let hint = Fault::LineStopped.hint();
+        for (count, width, height) in [
+            (1, 80, 24),
+            (2, 80, 24),
+            (3, 80, 24),
+            (4, 80, 24),
+            (16, 80, 24),
+            (64, 80, 24),
+            (16, 200, 50),
+            (64, 200, 50),
+            (4, 40, 10),
+        ] {
+            let mut board = Board::new(None, false);
+            for slot in 1..count {
+                board.take(&format!("slot-{slot:02}"), &Told::State(State::Empty { noise: false }));
+            }
+            board.take(&format!("slot-{count:02}"), &failed(Fault::LineStopped));
+            let shown = shown(&board, width, height);
+            let read: Vec<&str> = shown
+                .split(|letter: char| letter.is_whitespace() || "│\"".contains(letter))
+                .filter(|word| !word.is_empty())
+                .collect();
+            // Slots side by side share lines: the words of one stand between those of others.
+            for text in [Fault::LineStopped.to_string().as_str(), hint] {
+                let mut words = read.iter();
+                let missing = text.split(' ').find(|word| !words.any(|read| read == word));
+                assert_eq!(missing, None, "{count} slots, {width} by {height}:\n{shown}");
+            }
+            let names = shown.matches("slot-").count();
+            assert!(names >= count, "{count} slots, {width} by {height}:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn of_several_failures_without_room_the_latest_is_read() {
+        let mut board = Board::new(None, false);
+        for slot in 1..=64 {
+            board.take(&format!("slot-{slot:02}"), &failed(Fault::Interrupted));
+        }
+        board.take("slot-07", &failed(Fault::LineStopped));
+        let shown = shown(&board, 80, 24);
+        let cause = format!("slot-07 (sensor-0001): {}", Fault::LineStopped);
+        assert!(shown.contains(&cause) && shown.contains("hint: what stopped it"), "{shown}");
+    }
+
     #[test]
     fn slots_without_a_place_are_counted() {
         let mut board = Board::new(None, false);
@@ -375,7 +525,8 @@ mod tests {
             board.take(&format!("slot-{slot:03}"), &failed(Fault::Interrupted));
         }
         let shown = shown(&board, 80, 24);
-        assert!(shown.contains("12 slots have no place"), "{shown}");
+        assert!(shown.contains("20 slots have no place"), "{shown}");
+        assert!(shown.contains("hint: run the same command again"), "{shown}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn filled(number: u64) -> String {
 /// way (SQLite's `dbstat`); where all are there before, 99.
 const AT_ONCE_PERCENT: u64 = 70;
 
-/// Entries as they are on a line, but for who signed them and for their links: straight into the
+/// Entries as they are on a line, but for their links: straight into the
 /// tables, for one after the other it would be ten million waits for the disk.
 ///
 /// Indexes are not made of all of them at once: that leaves no room in a page, so that each key to
