@@ -466,7 +466,9 @@ mod tests {
                 let name = format!("slot-{slot:02}");
                 assert!(shown.contains(&name), "{count} slots, no {name} in\n{shown}");
             }
-            assert_eq!(shown.matches("0001").count(), count, "{shown}");
+            // Once more where the latest failure stands below them all.
+            let serials = shown.matches("0001").count();
+            assert!((count..=count + 1).contains(&serials), "{shown}");
         }
     }
 
