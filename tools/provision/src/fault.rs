@@ -628,7 +628,12 @@ impl Fault {
             }
             Self::LedgerOpen(LedgerOpenError::OlderSchema { .. }) => {
                 "`provision ledger upgrade`, as the tables' owner, brings them to this version; \
-                 stations of earlier versions are shut out then"
+                 stations of earlier versions are shut out then; of a ledger that is evidence, \
+                 upgrade a copy"
+            }
+            Self::LedgerOpen(LedgerOpenError::UnreadLog { .. }) => {
+                "copy the ledger, with the `-wal` beside it, to where you may write, and look at the \
+                 copy"
             }
             Self::LedgerOpen(LedgerOpenError::NewerSchema { .. }) => {
                 "use the version of this program that wrote it, or a later one; nothing was changed"
