@@ -567,8 +567,10 @@ impl StoreAndForward {
     }
 }
 
+/// One whose certificate has ended over night, or is another's, is away for those who do not believe
+/// it.
 fn is_away(error: &StorageError) -> bool {
-    matches!(error.fault, StorageFault::Unreachable { .. })
+    matches!(error.fault, StorageFault::Unreachable { .. } | StorageFault::Tls { .. })
 }
 
 impl StorageError {

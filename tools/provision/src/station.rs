@@ -54,6 +54,10 @@ const LOOK_EACH: Duration = Duration::from_millis(500);
 /// How often a screen is drawn at least.
 const DRAW_EACH: Duration = Duration::from_millis(200);
 
+/// Said once, with `--start scan`.
+const NO_MORE_SCANS: &str = "standard input has ended: no scan can come any more, so the station ends; \
+    a scanner types into a terminal, or is piped into this program";
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -109,9 +113,19 @@ pub(crate) enum Start {
 
 /// What the thread that prints hears of.
 enum News {
-    Slot { slot: Slot, port: String, told: Told },
+    Slot {
+        slot: Slot,
+        port: String,
+        told: Told,
+    },
     Scanned(String),
-    Unrecorded { slot: Slot, port: String, fault: Fault },
+    /// What is scanned has come to its end.
+    NoMoreScans,
+    Unrecorded {
+        slot: Slot,
+        port: String,
+        fault: Fault,
+    },
 }
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
@@ -148,12 +162,18 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
             }
             let (mut serving, mut stopped_by) = (0_usize, None);
             let mut look_at = Instant::now();
+            let mut scans_ended = false;
             loop {
                 for news in shared.job.books.news() {
                     match &mut screen {
                         Some(screen) => screen.note(&line_ledger::said(&news).0),
                         None => line_ledger::tell(&news, report)?,
                     }
+                }
+                // What was scanned by then is run.
+                if scans_ended && !ending.is_wished() && !shared.scans.are_pending() {
+                    report.warning(NO_MORE_SCANS, json!({}))?;
+                    ending.after_runs();
                 }
                 if let Some(fault) = watch.found() {
                     stopped_by.get_or_insert(fault.exit_code());
@@ -204,6 +224,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                     let result = match told {
                         News::Scanned(text) => {
                             scanned(&shared.scans, &text, screen.as_mut(), report)
+                        }
+                        News::NoMoreScans => {
+                            scans_ended = true;
+                            Ok(())
                         }
                         News::Unrecorded { slot, port, fault } => {
                             lost += 1;
@@ -389,5 +413,6 @@ fn listen_for_scans(tell: Sender<News>) {
             }
             line.clear();
         }
+        let _ = tell.send(News::NoMoreScans);
     });
 }
