@@ -87,7 +87,7 @@ pub(crate) struct Station {
     pub start: Start,
 
     /// End after so many devices have passed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub stop_after: Option<u64>,
 
     /// Runs more for a device that went silent or was reset, while it stays in the fixture.
