@@ -26,7 +26,7 @@ use crate::ledger::{
     Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
 };
 use crate::lot::Lot;
-use crate::lots::{LotCheckError, LotRefusal};
+use crate::lots::{LotCheckError, LotRefusal, LotUse};
 use crate::open_error::OpenError;
 use crate::postgres::PostgresUrl;
 use crate::sql_ledger::{Issuance, SqlLedger};
@@ -423,6 +423,19 @@ impl StoreAndForward {
             }
         }
         self.fallback.check_lot(&lot, &profile, at_s)
+    }
+
+    /// As [`SqlLedger::lot_use`], of the lot of the lease; none while the server is away.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn lot_use(&mut self, at_s: u64) -> Result<Option<LotUse>, StorageError> {
+        let State::AtServer { server, .. } = &mut self.state else { return Ok(None) };
+        match server.lot_use(&self.wish.lot) {
+            Err(error) if is_away(&error) => self.go_alone(&error, at_s).map(|()| None),
+            found => found,
+        }
     }
 
     /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device

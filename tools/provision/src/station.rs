@@ -7,7 +7,8 @@
 //!   scan       what the operator scans or types, and for which slot that is
 //!   screen     what the operator sees, on a terminal
 //!   tally      what has come of it so far
-//!   watch      whether the ledger's server is there again, while no device asks for it
+//!   watch      whether the ledger's server is there again, and how full the lot is, while no device
+//!              asks for it
 //! ```
 //!
 //! Slots tell the one thread that prints what they do; they share nothing but the CA and the
@@ -152,7 +153,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         .transpose()?;
     let (watch, mut unsaid) = (Watch::default(), None);
     let stopped_by = thread::scope(|scope| {
-        if shared.job.books.have_a_server() {
+        if shared.job.books.have_a_server() || screen.is_some() {
             scope.spawn(|| watch.run(&shared.job.books, &ending));
         }
         let mut work = || -> Result<Option<u8>, Fault> {
@@ -246,7 +247,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                         }
                         News::Slot { slot, port, told } => {
                             let at = At { slot: Some(slot.name()), port: &port };
-                            count(&told, &mut tally, &mut stopped_by);
+                            count(&told, slot.name(), &mut tally, &mut stopped_by);
                             match &mut screen {
                                 Some(screen) => {
                                     screen.take(slot.name(), &told);
@@ -274,7 +275,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                             }
                         }
                     }
-                    screen.draw(&tally)?;
+                    screen.draw(&tally, watch.lot())?;
                 }
             }
         };
@@ -332,13 +333,13 @@ fn scanned(
     Ok(())
 }
 
-fn count(told: &Told, tally: &mut Tally, stopped_by: &mut Option<u8>) {
+fn count(told: &Told, slot: &str, tally: &mut Tally, stopped_by: &mut Option<u8>) {
     match told {
         Told::Passed { outcome, seconds } => {
             tally.count_passed(outcome.enrolled.device(), *seconds);
         }
-        Told::Failed { fault, .. } => {
-            tally.count_failed(fault);
+        Told::Failed { fault, device, .. } => {
+            tally.count_failed(fault, device.as_ref(), slot);
             if fault.stops_the_line() {
                 stopped_by.get_or_insert(fault.exit_code());
             }
