@@ -2,6 +2,7 @@
 
 use core::error::Error as StdError;
 use core::fmt;
+use std::path::PathBuf;
 
 use provision_csr::PublicKey;
 use provision_station::evidence::{CertSerial, Chain, Enrolled, LiveCertificate, Standing};
@@ -301,6 +302,20 @@ pub enum StorageFault {
     #[error("the database cannot be reached ({detail})")]
     Unreachable {
         /// What happened.
+        detail: String,
+    },
+    /// The database server is there, and there is no TLS with it that either side believes.
+    #[error("no TLS with the database server ({detail})")]
+    Tls {
+        /// What is wrong.
+        detail: String,
+    },
+    /// A file that TLS with the database server needs cannot be used.
+    #[error("{} cannot be used for TLS with the database server ({detail})", path.display())]
+    TlsFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
         detail: String,
     },
     /// Somebody else than this program wrote to its end, and nothing may be signed after that.

@@ -94,7 +94,7 @@ pub use ledger::{
     StorageFault,
 };
 pub use lot::{Lot, LotError};
-pub use lots::{LotCheckError, LotRecord, LotRefusal, LotTerms, LotsError};
+pub use lots::{LotCheckError, LotRecord, LotRefusal, LotTerms, LotUse, LotsError};
 pub use open_error::OpenError;
 pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use search::{Found, Holder, Search};

@@ -43,6 +43,15 @@ pub struct LotRecord {
     pub closed_at_s: Option<u64>,
 }
 
+/// How full a lot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LotUse {
+    /// Places that are taken.
+    pub used: u64,
+    /// How many there are.
+    pub quota: u64,
+}
+
 impl LotRecord {
     /// Whether its certificates are made by that profile.
     pub(crate) fn is_for(&self, profile: &str) -> Result<(), LotRefusal> {
@@ -246,6 +255,19 @@ impl SqlLedger {
             }
             Ok(known)
         })
+    }
+
+    /// How many places of a lot are taken; none if it has no quota. For who asks often: nothing is
+    /// counted.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn lot_use(&mut self, lot: &Lot) -> Result<Option<LotUse>, StorageError> {
+        let found = self.read(|session| find(session, lot))?;
+        Ok(found.and_then(|LotRecord { terms, used, .. }| {
+            terms.map(|LotTerms { quota, .. }| LotUse { used, quota })
+        }))
     }
 
     /// A lot with terms, or one that devices were made in.

@@ -43,6 +43,13 @@ pub enum OpenError {
         /// The version needed here.
         needed: i32,
     },
+    /// It can only be read here, and its latest entries are in the log beside it, which cannot be
+    /// read where nothing can be written.
+    #[error("the latest entries of the ledger are in {}, which cannot be read here", log.display())]
+    UnreadLog {
+        /// The log.
+        log: PathBuf,
+    },
     /// The file system cannot do what durable records need.
     #[error("the ledger {} cannot use a write-ahead log here (mode {found})", path.display())]
     NoWriteAheadLog {

@@ -327,7 +327,11 @@ impl Postgres {
         let mut connection = match opened {
             Ok(connection) => connection,
             Err(NoAnswer::Failed(error)) => {
-                return Err(StorageFault::Unreachable { detail: why(&error) });
+                let detail = why(&error);
+                return Err(match is_of_tls(&error) {
+                    true => StorageFault::Tls { detail },
+                    false => StorageFault::Unreachable { detail },
+                });
             }
             Err(other) => return self.judged(Err(other)),
         };
@@ -534,8 +538,9 @@ fn tls_config(
     certificate: Option<&PathBuf>,
     key: Option<&PathBuf>,
 ) -> Result<ClientConfig, StorageFault> {
-    let wrong = |path: &PathBuf, error: &dyn fmt::Display| StorageFault::Unreachable {
-        detail: format!("{}: {error}", path.display()),
+    let wrong = |path: &PathBuf, error: &dyn fmt::Display| StorageFault::TlsFile {
+        path: path.clone(),
+        detail: error.to_string(),
     };
     let chain = |path: &PathBuf| -> Result<Vec<CertificateDer<'static>>, StorageFault> {
         let pem = fs::read(path).map_err(|error| wrong(path, &error))?;
@@ -556,7 +561,7 @@ fn tls_config(
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let failed = |error: rustls::Error| StorageFault::Unreachable { detail: error.to_string() };
+    let failed = |error: rustls::Error| StorageFault::Tls { detail: error.to_string() };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(failed)?
@@ -608,6 +613,20 @@ fn why(error: &tokio_postgres::Error) -> String {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
+}
+
+/// Whether it is what TLS said: an error of the connection has that inside.
+fn is_of_tls(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if let Some(found) = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+            && found.is::<rustls::Error>()
+        {
+            return true;
+        }
+        cause = next.source();
+    }
+    false
 }
 
 fn gone() -> StorageFault {

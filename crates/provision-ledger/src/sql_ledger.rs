@@ -95,6 +95,21 @@ impl SqlLedger {
         Ok(ledger)
     }
 
+    /// Opens a ledger in a file that is there, of this version of the program, to look at it alone: an
+    /// auditor's copy, or one on a medium that cannot be written. While somebody writes to it from
+    /// elsewhere, it has to be in a directory that can be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; [`OpenError::OlderSchema`] if only [`open`](Self::open) can bring its tables to
+    /// this version.
+    pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let database = Box::new(Sqlite::open_to_read(path)?);
+        let station = Station::InFile(path.with_file_name(STATION_KEY));
+        let place = path.display().to_string();
+        Ok(Self { database, place, station, ignore_clock: false, known: None })
+    }
+
     /// Makes an empty ledger in a PostgreSQL database, in the schema that is searched first, and
     /// opens it.
     ///

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
@@ -31,13 +32,40 @@ impl Sqlite {
     /// Opens a file that is there, whatever the version of its tables.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         check_sqlite_version(rusqlite::version_number())?;
-        match fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(OpenError::NotFound { path: path.to_owned() });
-            }
-            _ => {}
-        }
+        check_is_there(path)?;
         Self::open_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    /// Opens a file that is there, of this version, to look at it. What is recorded is not changed,
+    /// and nothing needs to be written; where it can be, SQLite keeps the index of its log beside the
+    /// file.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        check_sqlite_version(rusqlite::version_number())?;
+        check_is_there(path)?;
+        match Self::read_from(path, path, OpenFlags::empty()) {
+            Err(OpenError::Storage(error)) if matches!(error.fault, StorageFault::ReadOnly) => {}
+            opened => return opened,
+        }
+        // No index of the log can be made here, so none is read. That is right if there is no log:
+        // a program that writes to the ledger has one.
+        let log = new_file::with_suffix(path, "-wal");
+        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return Err(OpenError::UnreadLog { log });
+        }
+        let name = percent_encode(path.as_os_str().as_encoded_bytes(), NOT_IN_A_PATH);
+        let immutable = format!("file:{name}?immutable=1");
+        Self::read_from(Path::new(&immutable), path, OpenFlags::SQLITE_OPEN_URI)
+    }
+
+    fn read_from(name: &Path, path: &Path, more: OpenFlags) -> Result<Self, OpenError> {
+        let connection = connect(name, OpenFlags::SQLITE_OPEN_READ_ONLY | more)
+            .map_err(|error| at(path, error))?;
+        let (found, needed) = (version_of(&connection, path)?, schema::VERSION);
+        if found < needed {
+            let place = path.display().to_string();
+            return Err(OpenError::OlderSchema { place, found, needed });
+        }
+        Ok(Self { connection })
     }
 
     pub(crate) fn in_memory() -> Result<Self, OpenError> {
@@ -58,22 +86,10 @@ impl Sqlite {
 
     fn open_with(path: &Path, access: OpenFlags) -> Result<Self, OpenError> {
         let connection = connect(path, access).map_err(|error| at(path, error))?;
-        let header = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-        let application_id = header("application_id").map_err(|error| at(path, error))?;
-        let failed = |fault| StorageError { place: path.display().to_string(), fault };
-        if application_id != schema::APPLICATION_ID {
-            return Err(failed(StorageFault::NotALedger).into());
-        }
-        let version = header("user_version").map_err(|error| at(path, error))?;
-        if version > schema::VERSION {
-            return Err(OpenError::NewerSchema {
-                place: path.display().to_string(),
-                found: version,
-                known: schema::VERSION,
-            });
-        }
+        version_of(&connection, path)?;
         if connection.is_readonly("main").map_err(|error| at(path, error))? {
-            return Err(failed(StorageFault::ReadOnly).into());
+            let place = path.display().to_string();
+            return Err(StorageError { place, fault: StorageFault::ReadOnly }.into());
         }
         let mode = "PRAGMA journal_mode = WAL";
         let mode: String =
@@ -159,8 +175,33 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StorageFault> {
     })
 }
 
+fn check_is_there(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(OpenError::NotFound { path: path.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The version of its tables, which is known here, if it is a ledger.
+fn version_of(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
+    let place = || path.display().to_string();
+    let header = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application_id = header("application_id").map_err(|error| at(path, error))?;
+    if application_id != schema::APPLICATION_ID {
+        return Err(StorageError { place: place(), fault: StorageFault::NotALedger }.into());
+    }
+    let (found, known) =
+        (header("user_version").map_err(|error| at(path, error))?, schema::VERSION);
+    if found > known {
+        return Err(OpenError::NewerSchema { place: place(), found, known });
+    }
+    Ok(found)
+}
+
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    // Without SQLITE_OPEN_URI: a path is a path. Without SQLITE_OPEN_CREATE: see `create`.
+    // Without SQLITE_OPEN_URI, but for `open_to_read`: a path is a path. Without SQLITE_OPEN_CREATE: see `create`.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection)?;
     Ok(connection)
@@ -213,6 +254,10 @@ fn at(path: &Path, error: rusqlite::Error) -> OpenError {
 /// 3.51.3 mends a race between two programs in write-ahead mode that could damage the file
 /// (<https://sqlite.org/wal.html#walresetbug>).
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// What stands for something else in the name of a file as SQLite takes it from a URI.
+const NOT_IN_A_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// A commit takes milliseconds; whoever holds the ledger longer than this has stopped.
 const PATIENCE: Duration = Duration::from_secs(5);

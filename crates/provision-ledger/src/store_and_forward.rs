@@ -26,7 +26,7 @@ use crate::ledger::{
     Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
 };
 use crate::lot::Lot;
-use crate::lots::{LotCheckError, LotRefusal};
+use crate::lots::{LotCheckError, LotRefusal, LotUse};
 use crate::open_error::OpenError;
 use crate::postgres::PostgresUrl;
 use crate::sql_ledger::{Issuance, SqlLedger};
@@ -425,6 +425,19 @@ impl StoreAndForward {
         self.fallback.check_lot(&lot, &profile, at_s)
     }
 
+    /// As [`SqlLedger::lot_use`], of the lot of the lease; none while the server is away.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn lot_use(&mut self, at_s: u64) -> Result<Option<LotUse>, StorageError> {
+        let State::AtServer { server, .. } = &mut self.state else { return Ok(None) };
+        match server.lot_use(&self.wish.lot) {
+            Err(error) if is_away(&error) => self.go_alone(&error, at_s).map(|()| None),
+            found => found,
+        }
+    }
+
     /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device
     /// that is known keeps its key whatever the operator says. If the server goes away while a key
     /// is replaced, that is an error: only the server knows which certificate ends by it.
@@ -567,8 +580,10 @@ impl StoreAndForward {
     }
 }
 
+/// One whose certificate has ended over night, or is another's, is away for those who do not believe
+/// it.
 fn is_away(error: &StorageError) -> bool {
-    matches!(error.fault, StorageFault::Unreachable { .. })
+    matches!(error.fault, StorageFault::Unreachable { .. } | StorageFault::Tls { .. })
 }
 
 impl StorageError {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{News, RecordIssuedError, weak_key};
+use provision_ledger::{LotUse, News, RecordIssuedError, weak_key};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -113,6 +113,15 @@ impl Books {
     /// Whether the ledger has a server that may be away.
     pub(crate) fn have_a_server(&self) -> bool {
         self.lock().ledger.is_forwarding()
+    }
+
+    /// How full the lot is, as far as that can be known now. To be looked at: what is wrong with the
+    /// ledger is named when a device needs it.
+    pub(crate) fn lot_use(&self) -> Option<LotUse> {
+        let mut books = self.lock();
+        let found = books.ledger.lot_use();
+        self.heard().extend(books.ledger.news());
+        found.ok().flatten()
     }
 
     /// Looks for a server that was away, now and then. Runs under way wait for what it is told, not

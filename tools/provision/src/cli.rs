@@ -189,7 +189,12 @@ pub(crate) struct CaPlace {
 #[derive(Debug, Args)]
 pub(crate) struct Baud {
     /// Bits per second.
-    #[arg(long, value_name = "RATE", default_value_t = 115_200)]
+    #[arg(
+        long,
+        value_name = "RATE",
+        default_value_t = 115_200,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub baud: u32,
 }
 

@@ -655,7 +655,12 @@ impl Fault {
             }
             Self::LedgerOpen(LedgerOpenError::OlderSchema { .. }) => {
                 "`provision ledger upgrade`, as the tables' owner, brings them to this version; \
-                 stations of earlier versions are shut out then"
+                 stations of earlier versions are shut out then; of a ledger that is evidence, \
+                 upgrade a copy"
+            }
+            Self::LedgerOpen(LedgerOpenError::UnreadLog { .. }) => {
+                "copy the ledger, with the `-wal` beside it, to where you may write, and look at the \
+                 copy"
             }
             Self::LedgerOpen(LedgerOpenError::NewerSchema { .. }) => {
                 "use the version of this program that wrote it, or a later one; nothing was changed"
@@ -772,6 +777,14 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
             "nothing left unrecorded; is the server up, and can it be reached from here? Then run \
              the same command again: it goes on where it was"
         }
+        StorageFault::Tls { .. } => {
+            "nothing left unrecorded; `sslrootcert` names the CA of the database's certificate, which \
+             has to be for the host's name; `sslcert` and `sslkey` are for a server that asks"
+        }
+        StorageFault::TlsFile { .. } => {
+            "nothing left unrecorded; is the file there, and may you read it? `sslrootcert`, `sslcert` \
+             and `sslkey` in `--ledger` name PEM files"
+        }
         StorageFault::NotALedger => {
             "`--ledger` says where the ledger is; `provision ledger create` makes one"
         }
@@ -841,7 +854,8 @@ fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
         }
         EnrollmentFault::Policy(PolicyFault::OtherDevice { .. })
         | EnrollmentFault::DeviceChanged { .. } => {
-            "another device is in the fixture than expected; nothing was changed on it"
+            "another device is in the fixture than expected, or its firmware names it in two ways; \
+             nothing was signed for it"
         }
         EnrollmentFault::Policy(PolicyFault::KnownWithOtherKey { .. }) => {
             "was the device erased, or the serial used twice? Nothing was signed"

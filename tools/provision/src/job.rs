@@ -155,6 +155,18 @@ pub(crate) struct PortUse {
     pub capture: Option<PathBuf>,
 }
 
+impl PortUse {
+    /// What is given and would not be used is a slip of the pen.
+    fn check(&self) -> Result<(), Fault> {
+        match (&self.reset_command, self.reset) {
+            (None, _) | (Some(_), Reset::Command) => Ok(()),
+            (Some(_), Reset::None | Reset::DtrRts) => {
+                Err(Fault::Usage("`--reset-command` goes with `--reset command`".into()))
+            }
+        }
+    }
+}
+
 /// How a device is reset before a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Reset {
@@ -189,6 +201,7 @@ impl Job {
         fallback: Option<&Path>,
         hello: Patience,
     ) -> Result<Self, Fault> {
+        arguments.ports.check()?;
         let endpoint = arguments
             .endpoint
             .as_deref()

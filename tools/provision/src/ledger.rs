@@ -41,7 +41,8 @@ pub(crate) enum LedgerCommand {
     /// List what stations recorded by themselves and what could not stand beside the rest.
     #[command(after_help = "Example:\n  provision ledger conflicts")]
     Conflicts(LedgerPlace),
-    /// Bring the tables of a ledger in PostgreSQL to this version: for their owner.
+    /// Bring the tables of a ledger to this version. In PostgreSQL it is for their owner; a file is
+    /// brought to it by whatever writes to it.
     #[command(
         after_help = "Example:\n  provision ledger upgrade --ledger postgres://owner@db.acme.com/ledger"
     )]
@@ -64,7 +65,16 @@ pub(crate) fn open(given: Option<&PathBuf>, ca: &Path) -> Result<SqlLedger, Faul
     Ok(ledger)
 }
 
-/// The same, as the command line says.
+/// Opens it for a command that only looks, which needs no more than to read it.
+pub(crate) fn open_to_read(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
+    let path = path(place.ledger.as_ref(), &place.ca);
+    match address(&path)? {
+        Some(url) => Ok(SqlLedger::connect(&url, &station_key(&place.ca))?),
+        None => Ok(SqlLedger::open_to_read(&path)?),
+    }
+}
+
+/// The same as [`open`], as the command line says.
 pub(crate) fn open_in(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
     open(place.ledger.as_ref(), &place.ca)
 }

@@ -2,8 +2,8 @@
 
 use provision_csr::PublicKey;
 use provision_ledger::{
-    Certificates as _, Issuance, Ledger as _, Look, Looked, Lot, News, RevocationRecord, SqlLedger,
-    StorageError, StoreAndForward,
+    Certificates as _, Issuance, Ledger as _, Look, Looked, Lot, LotUse, News, RevocationRecord,
+    SqlLedger, StorageError, StoreAndForward,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -91,6 +91,15 @@ impl LineLedger {
         match self {
             Self::One { ledger, lot } => Ok(ledger.check_lot(lot.as_ref(), profile, now_s)?),
             Self::Forwarding { ledger, .. } => Ok(ledger.check_lot(now_s)?),
+        }
+    }
+
+    /// How full the lot is, where there is one with a quota, and who knows it is there.
+    pub(crate) fn lot_use(&mut self) -> Result<Option<LotUse>, Fault> {
+        match self {
+            Self::One { lot: None, .. } => Ok(None),
+            Self::One { ledger, lot: Some(lot) } => Ok(ledger.lot_use(lot)?),
+            Self::Forwarding { ledger, .. } => Ok(ledger.lot_use(system::now_s()?)?),
         }
     }
 

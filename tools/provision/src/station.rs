@@ -7,7 +7,8 @@
 //!   scan       what the operator scans or types, and for which slot that is
 //!   screen     what the operator sees, on a terminal
 //!   tally      what has come of it so far
-//!   watch      whether the ledger's server is there again, while no device asks for it
+//!   watch      whether the ledger's server is there again, and how full the lot is, while no device
+//!              asks for it
 //! ```
 //!
 //! Slots tell the one thread that prints what they do; they share nothing but the CA and the
@@ -54,6 +55,10 @@ const LOOK_EACH: Duration = Duration::from_millis(500);
 /// How often a screen is drawn at least.
 const DRAW_EACH: Duration = Duration::from_millis(200);
 
+/// Said once, with `--start scan`.
+const NO_MORE_SCANS: &str = "standard input has ended: no scan can come any more, so the station ends; \
+    a scanner types into a terminal, or is piped into this program";
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -83,7 +88,7 @@ pub(crate) struct Station {
     pub start: Start,
 
     /// End after so many devices have passed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub stop_after: Option<u64>,
 
     /// Runs more for a device that went silent or was reset, while it stays in the fixture.
@@ -109,9 +114,19 @@ pub(crate) enum Start {
 
 /// What the thread that prints hears of.
 enum News {
-    Slot { slot: Slot, port: String, told: Told },
+    Slot {
+        slot: Slot,
+        port: String,
+        told: Told,
+    },
     Scanned(String),
-    Unrecorded { slot: Slot, port: String, fault: Fault },
+    /// What is scanned has come to its end.
+    NoMoreScans,
+    Unrecorded {
+        slot: Slot,
+        port: String,
+        fault: Fault,
+    },
 }
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
@@ -138,7 +153,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         .transpose()?;
     let (watch, mut unsaid) = (Watch::default(), None);
     let stopped_by = thread::scope(|scope| {
-        if shared.job.books.have_a_server() {
+        if shared.job.books.have_a_server() || screen.is_some() {
             scope.spawn(|| watch.run(&shared.job.books, &ending));
         }
         let mut work = || -> Result<Option<u8>, Fault> {
@@ -148,12 +163,18 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
             }
             let (mut serving, mut stopped_by) = (0_usize, None);
             let mut look_at = Instant::now();
+            let mut scans_ended = false;
             loop {
                 for news in shared.job.books.news() {
                     match &mut screen {
                         Some(screen) => screen.note(&line_ledger::said(&news).0),
                         None => line_ledger::tell(&news, report)?,
                     }
+                }
+                // What was scanned by then is run.
+                if scans_ended && !ending.is_wished() && !shared.scans.are_pending() {
+                    report.warning(NO_MORE_SCANS, json!({}))?;
+                    ending.after_runs();
                 }
                 if let Some(fault) = watch.found() {
                     stopped_by.get_or_insert(fault.exit_code());
@@ -205,6 +226,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                         News::Scanned(text) => {
                             scanned(&shared.scans, &text, screen.as_mut(), report)
                         }
+                        News::NoMoreScans => {
+                            scans_ended = true;
+                            Ok(())
+                        }
                         News::Unrecorded { slot, port, fault } => {
                             lost += 1;
                             let at = At { slot: Some(slot.name()), port: &port };
@@ -222,7 +247,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                         }
                         News::Slot { slot, port, told } => {
                             let at = At { slot: Some(slot.name()), port: &port };
-                            count(&told, &mut tally, &mut stopped_by);
+                            count(&told, slot.name(), &mut tally, &mut stopped_by);
                             match &mut screen {
                                 Some(screen) => {
                                     screen.take(slot.name(), &told);
@@ -250,7 +275,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                             }
                         }
                     }
-                    screen.draw(&tally)?;
+                    screen.draw(&tally, watch.lot())?;
                 }
             }
         };
@@ -308,13 +333,13 @@ fn scanned(
     Ok(())
 }
 
-fn count(told: &Told, tally: &mut Tally, stopped_by: &mut Option<u8>) {
+fn count(told: &Told, slot: &str, tally: &mut Tally, stopped_by: &mut Option<u8>) {
     match told {
         Told::Passed { outcome, seconds } => {
             tally.count_passed(outcome.enrolled.device(), *seconds);
         }
-        Told::Failed { fault, .. } => {
-            tally.count_failed(fault);
+        Told::Failed { fault, device, .. } => {
+            tally.count_failed(fault, device.as_ref(), slot);
             if fault.stops_the_line() {
                 stopped_by.get_or_insert(fault.exit_code());
             }
@@ -389,5 +414,6 @@ fn listen_for_scans(tell: Sender<News>) {
             }
             line.clear();
         }
+        let _ = tell.send(News::NoMoreScans);
     });
 }

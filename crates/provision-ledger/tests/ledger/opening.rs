@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use provision_ledger::{Ledger as _, OpenError, SqliteLedger, StorageFault};
+use provision_ledger::{Expected, Ledger as _, OpenError, SqliteLedger, StorageFault};
 use rusqlite::Connection;
 
 use crate::support::{Ca, Key, NOW_S, serial};
@@ -107,6 +107,27 @@ fn a_ledger_of_a_later_version_is_left_alone() {
     assert!(matches!(&error, OpenError::NewerSchema { found: 6, known: 5, .. }), "{error:?}");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
     SqliteLedger::open(&path).unwrap();
+}
+
+/// To look at it is not to make anything of it: not even what this version would.
+#[test]
+fn who_only_looks_changes_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("ledger.db");
+    let mut ledger = SqliteLedger::create(&path).unwrap();
+    ledger.create_lot(&crate::lots::terms("W47", 3), NOW_S).unwrap();
+    let head = ledger.signed_head().unwrap();
+    drop(ledger);
+    let mut looking = SqliteLedger::open_to_read(&path).unwrap();
+    assert_eq!(looking.audit(&Expected::default()).unwrap().head, head);
+    let refused = looking.create_lot(&crate::lots::terms("W48", 3), NOW_S).unwrap_err();
+    assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
+    drop(looking);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    let older = SqliteLedger::open_to_read(&path).unwrap_err();
+    assert!(matches!(&older, OpenError::OlderSchema { found: 4, needed: 5, .. }), "{older:?}");
+    let missing = SqliteLedger::open_to_read(&place.path().join("none.db")).unwrap_err();
+    assert!(matches!(&missing, OpenError::NotFound { .. }), "{missing:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ::postgres::{Client, NoTls};
 use provision_ledger::{
     AuditError, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError, SqlLedger,
-    StorageFault, Tampering,
+    StorageError, StorageFault, Tampering,
 };
 use provision_testkit::relay::{Network, Relay};
 use provision_testkit::servers::Postgres;
@@ -226,6 +226,17 @@ fn tls_is_mutual() {
     assert!(fault(&no_tls).contains("no encryption"), "{no_tls}");
     let no_file = connect(&good.replace("client.crt", "none.crt")).unwrap_err();
     assert!(fault(&no_file).contains("none.crt"), "{no_file}");
+    let no_root = connect(&good.replace("root.crt", "none.crt")).unwrap_err();
+    assert!(fault(&no_root).contains("none.crt"), "{no_root}");
+    // Each by its name: the server is up, and can be reached.
+    for error in [&impostor, &wrong_name, &no_certificate] {
+        let OpenError::Storage(StorageError { fault, .. }) = error else { panic!("{error:?}") };
+        assert!(matches!(fault, StorageFault::Tls { .. }), "{error:?}");
+    }
+    for error in [&no_file, &no_root] {
+        let OpenError::Storage(StorageError { fault, .. }) = error else { panic!("{error:?}") };
+        assert!(matches!(fault, StorageFault::TlsFile { .. }), "{error:?}");
+    }
 }
 
 /// Even whoever owns the database cannot change it unseen.

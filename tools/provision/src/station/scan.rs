@@ -76,6 +76,8 @@ impl Scans {
     /// A line off the scanner: a slot's name, a serial, or both.
     pub(super) fn take(&self, text: &str) -> Given {
         let text = text.trim();
+        // For the operator: what a scanner sends is not to steer the terminal.
+        let shown = text.escape_debug();
         let mut desk = self.desk();
         let nobody = |why: &str| Given::Nobody { why: why.into() };
         if desk.waiting.contains_key(text) {
@@ -83,14 +85,14 @@ impl Scans {
             return Given::Slot { slot: text.into() };
         }
         if desk.slots.contains(text) {
-            return nobody(&format!("no device waits in slot {text}"));
+            return nobody(&format!("no device waits in slot {shown}"));
         }
         let (slot, serial) = match text.split_once(char::is_whitespace) {
             Some((slot, serial)) => (Some(slot.to_owned()), serial.trim()),
             None => (desk.chosen.take(), text),
         };
         let Ok(serial) = DeviceSerial::new(serial) else {
-            return nobody(&format!("`{serial}` is no device serial, and no slot that waits"));
+            return nobody(&format!("`{shown}` is no device serial, and no slot that waits"));
         };
         let slot = match (slot, desk.waiting.len()) {
             (Some(slot), _) => slot,
@@ -107,8 +109,13 @@ impl Scans {
                 *scanned = Some(serial);
                 Given::To { slot }
             }
-            None => nobody(&format!("no device waits in slot {slot}")),
+            None => nobody(&format!("no device waits in slot {}", slot.escape_debug())),
         }
+    }
+
+    /// Whether a serial that was scanned has not begun its run.
+    pub(super) fn are_pending(&self) -> bool {
+        self.desk().waiting.values().any(Option::is_some)
     }
 
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
@@ -144,6 +151,16 @@ mod tests {
         assert_eq!(scans.take("left sensor-2"), Given::To { slot: "left".into() });
         assert_eq!(scans.wait("right"), Some(serial("sensor-1")));
         assert_eq!(scans.wait("left"), Some(serial("sensor-2")));
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_and_not_sent() {
+        let scans = Scans::new(true);
+        assert_eq!(scans.wait("left"), None);
+        for text in ["a\u{1b}[2Jb", "left\u{7} sensor-1", "\u{202e}1", "left \u{1b}]0;x\u{7}"] {
+            let Given::Nobody { why } = scans.take(text) else { panic!("{text:?}") };
+            assert!(!why.contains(|c: char| c.is_control() || c == '\u{202e}'), "{why:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod board;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use provision_ledger::LotUse;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -74,7 +75,8 @@ impl Screen {
     }
 
     /// Shows everything as it is now.
-    pub(super) fn draw(&mut self, tally: &Tally) -> Result<(), Fault> {
+    pub(super) fn draw(&mut self, tally: &Tally, lot: Option<LotUse>) -> Result<(), Fault> {
+        self.board.lot_use = lot;
         self.terminal.draw(|frame| self.board.draw(frame, tally))?;
         Ok(())
     }

@@ -98,16 +98,31 @@ fn a_ledger_that_may_only_be_read() {
              mount --bind books books
              mount -o remount,bind,ro books
              run directory {enroll}
+             run verify ledger verify --ledger books/ledger.sqlite
+             run list ledger list --ledger books/ledger.sqlite
+             run export ledger export --format csv --out all.csv --ledger books/ledger.sqlite
              umount books
+             cp -r books live
+             echo entries > live/ledger.sqlite-wal
+             mount --bind live live
+             mount -o remount,bind,ro live
+             run log ledger verify --ledger live/ledger.sqlite
+             umount live
              mount --bind books/ledger.sqlite books/ledger.sqlite
              mount -o remount,bind,ro books/ledger.sqlite
              run file {enroll}
+             run audit ledger verify --ledger books/ledger.sqlite
              umount books/ledger.sqlite"
         ),
     );
     let hint = "a file and a directory that you may write to";
     assert_named(&station, "directory", "it cannot be written to", hint);
     assert_named(&station, "file", "it cannot be written to", hint);
+    // Who only looks needs no more.
+    for name in ["verify", "list", "export", "audit"] {
+        assert_eq!(ran(&station, name).0, "0", "{name}: {}", ran(&station, name).1);
+    }
+    assert_named(&station, "log", "live/ledger.sqlite-wal, which cannot be read here", "copy the");
     assert_ne!(device.lock().unwrap().stage(), Some(Stage::Certified));
     with_mounts(&station, &format!("run again {enroll}"));
     assert_eq!(ran(&station, "again").0, "0", "{}", ran(&station, "again").1);

@@ -269,6 +269,51 @@ fn with_scanning_only_the_device_that_was_scanned_is_run() {
     assert_eq!(running.end().1, Some(0));
 }
 
+/// Nobody waits for a scanner that is not there.
+#[test]
+fn where_no_scan_can_come_the_station_says_so_and_ends() {
+    let station = Station::new();
+    let fixture = Fixture::empty();
+    fixture.put("sensor-0001", Trick::None);
+    let arguments = ["--json", "station", "--start", "scan", "--ports"];
+    let arguments = [&arguments[..], &[fixture.path()], &ENDPOINT].concat();
+    let start = |input: Stdio| {
+        let mut command = station.command(&arguments);
+        command.stdin(input).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let running = Following::of(start(Stdio::null())).documented();
+    let said = running.wait_for("the end", |event| event["event"] == "warning");
+    assert!(said["message"].as_str().unwrap().contains("no scan can come any more"), "{said}");
+    assert_eq!(running.end().1, Some(0));
+    assert_eq!(fixture.stage(), Some(Stage::Blank));
+
+    // What was scanned before that is run.
+    let mut process = start(Stdio::piped());
+    let mut scanner = process.stdin.take().unwrap();
+    let running = Following::of(process).documented();
+    running.wait_for("wait for a scan", state("scan"));
+    writeln!(scanner, "sensor-0001").unwrap();
+    drop(scanner);
+    running.wait_for("result", result_of("sensor-0001"));
+    assert_eq!(running.end().1, Some(0));
+}
+
+#[test]
+fn what_would_not_be_used_is_refused() {
+    let station = Station::new();
+    let ports = ["--ports", "/dev/null"];
+    for (arguments, cause) in [
+        (&["--reset-command", "touch x"][..], "`--reset-command` goes with `--reset command`"),
+        (&["--reset", "dtr-rts", "--reset-command", "touch x"], "goes with `--reset command`"),
+        (&["--baud", "0"], "0 is not in 1.."),
+        (&["--stop-after", "0"], "0 is not in 1.."),
+    ] {
+        let ran = station.run(&[&["station"], &ports[..], &ENDPOINT, arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.contains(cause), "{arguments:?}: {ran:?}");
+    }
+}
+
 #[test]
 fn ctrl_c_lets_a_run_finish_and_a_second_one_leaves_it_where_it_is() {
     for (signals, code) in [(1, 0), (2, 0)] {

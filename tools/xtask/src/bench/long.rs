@@ -65,7 +65,7 @@ pub(crate) fn run(devices: usize, json: bool) -> Result<(), Fault> {
     };
     if json {
         println!("{}", serde_json::to_string(&report).while_doing("JSON")?);
-        return Ok(());
+        return report.judged();
     }
     println!("{devices} devices on {PORTS} ports in {:.0} s", report.seconds);
     for (at, (rate, memory)) in report.per_second.iter().zip(&report.resident_bytes).enumerate() {
@@ -79,5 +79,56 @@ pub(crate) fn run(devices: usize, json: bool) -> Result<(), Fault> {
         "  the last tenth beside the second: {:.2} of the rate, {:.2} of the memory",
         report.rate_ratio, report.memory_ratio
     );
-    Ok(())
+    report.judged()
+}
+
+impl Report {
+    /// Whether a shift may be as long as one likes.
+    fn judged(&self) -> Result<(), Fault> {
+        let Self { rate_ratio, memory_ratio, .. } = self;
+        if *rate_ratio < RATE_RATIO_MIN {
+            return Err(Fault::new(format!(
+                "the last tenth has {rate_ratio:.2} of the second's rate, and {RATE_RATIO_MIN} is \
+                 the least"
+            )));
+        }
+        if *memory_ratio > MEMORY_RATIO_MAX {
+            return Err(Fault::new(format!(
+                "the last tenth has {memory_ratio:.2} of the second's memory, and \
+                 {MEMORY_RATIO_MAX} is the most"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What the machine does besides makes a tenth slower too, but not by half.
+const RATE_RATIO_MIN: f64 = 0.5;
+/// What is remembered of each device is a few bytes.
+const MEMORY_RATIO_MAX: f64 = 1.5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_station_that_slows_down_or_grows_fails() {
+        let judged = |rate_ratio, memory_ratio| {
+            let (per_second, resident_bytes) = (Vec::new(), Vec::new());
+            Report {
+                devices: 1,
+                seconds: 1.0,
+                per_second,
+                resident_bytes,
+                rate_ratio,
+                memory_ratio,
+            }
+            .judged()
+            .map_err(|fault| fault.to_string())
+        };
+        assert_eq!(judged(1.5, 1.05), Ok(()));
+        assert_eq!(judged(0.5, 1.5), Ok(()));
+        assert!(judged(0.49, 1.0).is_err_and(|fault| fault.contains("rate")));
+        assert!(judged(1.0, 1.51).is_err_and(|fault| fault.contains("memory")));
+    }
 }
