@@ -620,7 +620,7 @@ impl Fault {
                  with `--certificate`"
             }
             Self::RevokedDevice { .. } => {
-                "a certificate that was revoked is not delivered again; nothing was changed on the \
+                "a certificate that was revoked is not delivered again; nothing was signed for this \
                  device"
             }
             Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {
