@@ -647,7 +647,7 @@ impl Fault {
                  is that signed it, and `provision ca import` takes one over"
             }
             Self::RevokedDevice { .. } => {
-                "a certificate that was revoked is not delivered again; nothing was changed on the \
+                "a certificate that was revoked is not delivered again; nothing was signed for this \
                  device"
             }
             Self::LedgerOpen(LedgerOpenError::AlreadyExists { .. }) => {

@@ -229,7 +229,7 @@ fn tls_is_mutual() {
     let no_root = connect(&good.replace("root.crt", "none.crt")).unwrap_err();
     assert!(fault(&no_root).contains("none.crt"), "{no_root}");
     // Each by its name: the server is up, and can be reached.
-    for error in [&impostor, &wrong_name, &no_certificate] {
+    for error in [&impostor, &wrong_name] {
         let OpenError::Storage(StorageError { fault, .. }) = error else { panic!("{error:?}") };
         assert!(matches!(fault, StorageFault::Tls { .. }), "{error:?}");
     }

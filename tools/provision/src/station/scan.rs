@@ -16,6 +16,8 @@ pub(super) struct Scans {
 struct Desk {
     /// Slots whose device waits, and the serial that was scanned for it.
     waiting: BTreeMap<String, Option<DeviceSerial>>,
+    /// Slots that took a serial, until its run has ended.
+    running: BTreeSet<String>,
     /// The slot whose name was scanned last.
     chosen: Option<String>,
     /// Every slot that was heard of: none of these names is taken for a serial.
@@ -59,8 +61,14 @@ impl Scans {
         let scanned = desk.waiting.entry(slot.into()).or_default().take();
         if scanned.is_some() {
             desk.waiting.remove(slot);
+            desk.running.insert(slot.into());
         }
         scanned
+    }
+
+    /// The run of what was scanned has ended.
+    pub(super) fn ended(&self, slot: &str) {
+        self.desk().running.remove(slot);
     }
 
     /// The device was taken out.
@@ -113,9 +121,10 @@ impl Scans {
         }
     }
 
-    /// Whether a serial that was scanned has not begun its run.
+    /// Whether the run of a serial that was scanned has not ended yet.
     pub(super) fn are_pending(&self) -> bool {
-        self.desk().waiting.values().any(Option::is_some)
+        let desk = self.desk();
+        !desk.running.is_empty() || desk.waiting.values().any(Option::is_some)
     }
 
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
@@ -137,8 +146,12 @@ mod tests {
         assert!(matches!(scans.take("sensor-1"), Given::Nobody { .. }));
         assert_eq!(scans.wait("left"), None);
         assert_eq!(scans.take("sensor-1\r"), Given::To { slot: "left".into() });
+        assert!(scans.are_pending(), "before its slot looks");
         assert_eq!(scans.wait("left"), Some(serial("sensor-1")));
         assert!(matches!(scans.take("sensor-2"), Given::Nobody { .. }), "its run is under way");
+        assert!(scans.are_pending(), "its run is under way");
+        scans.ended("left");
+        assert!(!scans.are_pending());
     }
 
     #[test]

@@ -190,6 +190,7 @@ impl<T: FnMut(&str, Told)> Serving<'_, T> {
             device.clone()
         };
         self.run(&port, device, expected);
+        self.shared.scans.ended(self.slot.name());
         Ok(())
     }
 

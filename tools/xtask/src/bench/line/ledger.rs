@@ -179,3 +179,22 @@ fn add(raw: &Connection, from: u64, to: u64) -> rusqlite::Result<()> {
          COMMIT"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_was_filled_can_be_written_on() {
+        let (place, (mut issuer, _)) = (tempfile::tempdir().unwrap(), ca(NOW_S).unwrap());
+        let path = place.path().join("ledger.sqlite");
+        let mut certify = |name: &str, seed| {
+            certified(&mut issuer, &DeviceSerial::new(name).unwrap(), seed, NOW_S).unwrap()
+        };
+        SqliteLedger::create(&path).unwrap().record_issued(&certify("first", 1), NOW_S).unwrap();
+        fill(&path, 50).unwrap();
+        let mut ledger = SqliteLedger::open(&path).unwrap();
+        ledger.record_issued(&certify("new", 2), NOW_S).unwrap();
+        assert_eq!(ledger.entries().unwrap().len(), 51);
+    }
+}
