@@ -114,7 +114,8 @@ fn a_picture_says_what_the_ledger_says() {
         let picture = Picture::of_png(&station.path().join(&name));
         assert_eq!(picture.width, width);
         assert_eq!(picture.claim(), expected, "{size} at {dpi}");
-        assert!(picture.dots_from(picture.width * 3 / 4) > 100, "no text");
+        // What stands there depends on the fingerprint: of some, few letters reach so far.
+        assert!(picture.dots_from(picture.width * 3 / 4) > 30, "no text");
     }
     let there =
         station.run(&["label", "--device", "sensor-0001", "--format", "png", "--out", "0.png"]);
