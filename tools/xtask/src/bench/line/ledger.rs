@@ -57,8 +57,7 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
             .while_doing("a ledger")?
             .record_issued(&first, NOW_S)
             .while_doing("the first entry")?;
-        fill(&path, entries).while_doing("filling a ledger")?;
-        sign_end(&path).while_doing("signing its end")?;
+        fill(&path, entries)?;
         // What was filled in is not to be written while others wait for the disk.
         fs::File::open(&path).and_then(|file| file.sync_all()).while_doing("the disk")?;
         let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
@@ -105,6 +104,12 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
         .collect()
 }
 
+/// As many entries as a ledger of that size has, and an end that is signed.
+fn fill(path: &Path, to: u64) -> Result<(), Fault> {
+    fill_tables(path, to).while_doing("filling a ledger")?;
+    sign_end(path).while_doing("signing its end")
+}
+
 /// Signs the end of the chain as the station does, which records nothing after one that is not signed.
 fn sign_end(ledger: &Path) -> Result<(), Box<dyn Error>> {
     let key = fs::read_to_string(ledger.with_file_name("station.key"))?;
@@ -131,12 +136,12 @@ fn filled(number: u64) -> String {
 /// way (SQLite's `dbstat`); where all are there before, 99.
 const AT_ONCE_PERCENT: u64 = 70;
 
-/// Entries as they are on a line, but for their links: straight into the
-/// tables, for one after the other it would be ten million waits for the disk.
+/// Entries as they are on a line, but for their links: straight into the tables, for one after the
+/// other it would be ten million waits for the disk.
 ///
 /// Indexes are not made of all of them at once: that leaves no room in a page, so that each key to
 /// come splits one, and an append costs more than in any ledger that grew.
-fn fill(path: &Path, to: u64) -> rusqlite::Result<()> {
+fn fill_tables(path: &Path, to: u64) -> rusqlite::Result<()> {
     let raw = Connection::open(path)?;
     // With less memory than the indexes take, each key would be a wait for the disk.
     raw.execute_batch(
