@@ -216,13 +216,10 @@ impl Made {
         fs::create_dir_all(out).map_err(|cause| Fault::Write { path: out.clone(), cause })?;
         let mut all = String::new();
         for source in &sources {
-            let der = if source.has_key() {
-                let next_update_s = now_s.saturating_add(making.lifetime_s(source)?);
-                Some(self.write_one(making, source, ledger, protection, (now_s, next_update_s))?)
-            } else {
-                self.find(source, &out.join(source.crl_file()))
-            };
-            if let Some(der) = der {
+            if source.has_key() {
+                let times = (now_s, now_s.saturating_add(making.lifetime_s(source)?));
+                all.push_str(&self.write_one(making, source, ledger, protection, times)?);
+            } else if let Some(der) = self.find(source, &out.join(source.crl_file())) {
                 all.push_str(&to_pem(DocumentKind::Crl, &der));
             }
         }
@@ -249,7 +246,7 @@ impl Made {
         }
     }
 
-    /// Makes one; returns it in DER.
+    /// Makes one; returns it in PEM.
     fn write_one(
         &mut self,
         making: &Making,
@@ -257,7 +254,7 @@ impl Made {
         ledger: &mut SqlLedger,
         protection: &KeyProtection,
         (now_s, next_update_s): (u64, u64),
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<String, Fault> {
         let mut signer = source.open(protection)?;
         let file = source.crl_file();
         // Durable before it is signed: no two CRLs have one number, whatever happens.
@@ -278,12 +275,13 @@ impl Made {
         let count = entries.count();
         let request = CrlRequest { number, now_s, next_update_s, url: making.url_of(source) };
         let der = signer.sign_crl(&request, entries)?;
+        let pem = to_pem(DocumentKind::Crl, &der);
+        let written = match making.outform {
+            Form::Pem => pem.as_bytes(),
+            Form::Der => &der,
+        };
         let path = making.out.join(&file);
-        match making.outform {
-            Form::Pem => replace_file(&path, to_pem(DocumentKind::Crl, &der).as_bytes()),
-            Form::Der => replace_file(&path, &der),
-        }
-        .map_err(Fault::File)?;
+        replace_file(&path, written).map_err(Fault::File)?;
         let text = format!(
             "{}: number {number}, {count} revoked, until {} ({})",
             path.display(),
@@ -299,7 +297,7 @@ impl Made {
             "next_update_s": next_update_s,
         });
         self.results.push((text, event));
-        Ok(der)
+        Ok(pem)
     }
 }
 
