@@ -8,13 +8,13 @@ use provision_issuer::inspect::{
     public_key_of, time_text,
 };
 use provision_issuer::{
-    CertificateRequest, Document, DocumentKind, KeyProtection, RevocationList, SealedKey, pkcs12,
-    to_pem,
+    CertificateRequest, Document, DocumentKind, RevocationList, SealedKey, pkcs12, to_pem,
 };
 use serde_json::{Map, Value, json};
 
 use crate::arguments::KeyPassphrase;
 use crate::fault::Fault;
+use crate::p12::open_with_password;
 use crate::report::Report;
 use crate::{files, secret};
 
@@ -102,7 +102,12 @@ fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
             }
         }
         DocumentKind::Pkcs12 => {
-            let Some(contents) = contents(arguments, document, given, &mut all)? else {
+            let contents = if let Some(contents) = pkcs12::open_without_password(&document.bytes) {
+                all.0.push(("password".into(), Fact::Text("empty".into())));
+                contents
+            } else if given {
+                open_with_password(&arguments.file, &document.bytes, &arguments.passphrase)?
+            } else {
                 return Ok(all);
             };
             for (name, key, chain) in contents.keys {
@@ -121,29 +126,6 @@ fn facts_of(arguments: &Inspect, document: &Document) -> Result<Facts, Fault> {
         _ => {}
     }
     Ok(all)
-}
-
-/// What is in PKCS#12, if it can be opened without asking anybody.
-fn contents(
-    arguments: &Inspect,
-    document: &Document,
-    given: bool,
-    all: &mut Facts,
-) -> Result<Option<pkcs12::Contents>, Fault> {
-    if let Some(contents) = pkcs12::open_without_password(&document.bytes) {
-        all.0.push(("password".into(), Fact::Text("empty".into())));
-        return Ok(Some(contents));
-    }
-    if !given {
-        return Ok(None);
-    }
-    match secret::for_key(&arguments.file, &arguments.passphrase)? {
-        KeyProtection::Encrypted(password) => {
-            let opened = pkcs12::open(&document.bytes, &password);
-            opened.map(Some).map_err(|fault| files::document(&arguments.file, &fault))
-        }
-        KeyProtection::InsecurePlaintext => Ok(None),
-    }
 }
 
 fn single(arguments: &Inspect, found: &[Document], report: &mut Report) -> Result<(), Fault> {

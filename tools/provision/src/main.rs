@@ -76,6 +76,7 @@ mod simulate;
 mod station;
 mod system;
 mod verify;
+mod wrapped;
 
 use std::process::ExitCode;
 

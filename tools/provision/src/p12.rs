@@ -1,6 +1,6 @@
 //! `provision p12 …`: PKCS#12 made and opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use provision_issuer::pkcs12::{self, Contents, Strength};
@@ -125,7 +125,11 @@ fn no_password(of: secret::Of) -> Fault {
 
 fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
     let der = files::read_one(&arguments.file, DocumentKind::Pkcs12)?;
-    let contents = contents(arguments, &der)?;
+    // A password is asked for only if there is one.
+    let contents = match pkcs12::open_without_password(&der) {
+        Some(contents) => contents,
+        None => open_with_password(&arguments.file, &der, &arguments.passphrase)?,
+    };
     let protection = if contents.keys.is_empty() {
         KeyProtection::InsecurePlaintext
     } else {
@@ -158,14 +162,15 @@ fn open(arguments: &Open, report: &mut Report) -> Result<(), Fault> {
     )
 }
 
-/// Asks for a password only if there is one.
-fn contents(arguments: &Open, der: &[u8]) -> Result<Contents, Fault> {
-    if let Some(contents) = pkcs12::open_without_password(der) {
-        return Ok(contents);
-    }
-    match secret::for_key(&arguments.file, &arguments.passphrase)? {
+/// What is in PKCS#12 out of this file, by the password that is given or asked for.
+pub(crate) fn open_with_password(
+    path: &Path,
+    der: &[u8],
+    passphrase: &KeyPassphrase,
+) -> Result<Contents, Fault> {
+    match secret::for_key(path, passphrase)? {
         KeyProtection::Encrypted(password) => {
-            pkcs12::open(der, &password).map_err(|fault| files::document(&arguments.file, &fault))
+            pkcs12::open(der, &password).map_err(|fault| files::document(path, &fault))
         }
         KeyProtection::InsecurePlaintext => Err(no_password(secret::Of::AKey)),
     }

@@ -8,6 +8,7 @@ use qrcode::{EcLevel, QrCode};
 
 use super::Facts;
 use crate::fault::Fault;
+use crate::wrapped::wrapped;
 
 /// Light modules around a QR code (ISO/IEC 18004 section 9.1).
 const QUIET: u32 = 4;
@@ -115,13 +116,13 @@ impl Layout {
         let qr_at = (module * QUIET, (height - taken) / 2 + module * QUIET);
         let (x, columns) = (taken + GAP * scale, (width - taken - 2 * GAP * scale) / letter);
         let rows = height / line;
-        let mut text = wrapped(&facts.device, columns);
+        let mut text = wrapped(&facts.device, columns as usize);
         text.push(String::new());
-        text.extend(wrapped(&facts.short_sha256(), columns));
+        text.extend(wrapped(&facts.short_sha256(), columns as usize));
         let needed = text.len() as u32;
         if let Some(lot) = &facts.lot {
             text.push(String::new());
-            text.extend(wrapped(lot, columns));
+            text.extend(wrapped(lot, columns as usize));
         }
         // What is left of the lot is cut off, but nothing of the device's name and fingerprint.
         text.truncate(rows as usize);
@@ -167,33 +168,9 @@ fn no_code(claim: &str, fault: QrError) -> Fault {
     ))
 }
 
-/// A text in lines of so many letters, broken at spaces where there are some.
-fn wrapped(text: &str, columns: u32) -> Vec<String> {
-    let columns = columns.max(1) as usize;
-    let mut rest: Vec<char> = text.chars().collect();
-    let mut lines = Vec::new();
-    while rest.len() > columns {
-        let space = rest[..=columns].iter().rposition(|c| *c == ' ').filter(|at| *at > 0);
-        let left = rest.split_off(space.unwrap_or(columns));
-        lines.push(String::from_iter(rest));
-        rest = left.into_iter().skip(usize::from(space.is_some())).collect();
-    }
-    lines.push(String::from_iter(rest));
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_broken_at_spaces_or_anywhere() {
-        assert_eq!(wrapped("4c0b 4e5d 9d8b 7a76", 19), ["4c0b 4e5d 9d8b 7a76"]);
-        assert_eq!(wrapped("4c0b 4e5d 9d8b 7a76", 12), ["4c0b 4e5d", "9d8b 7a76"]);
-        assert_eq!(wrapped("sensor-000000000001", 10), ["sensor-000", "000000001"]);
-        assert_eq!(wrapped("", 10), [""]);
-        assert_eq!(wrapped(" äöü", 2), [" ä", "öü"]);
-    }
 
     #[test]
     fn everything_is_on_the_label_or_it_is_refused() {

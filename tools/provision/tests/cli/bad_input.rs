@@ -9,10 +9,8 @@ use crate::tools::openssl;
 
 #[test]
 fn files_that_are_something_else_are_named() {
-    let station = Station::new();
+    let station = Station::with_client();
     let dir = station.path();
-    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
-    assert_eq!(station.run(&client).code, 0);
     openssl(dir, &["x509", "-in", "client/client.crt", "-outform", "DER", "-out", "good.der"]);
     let good = fs::read(dir.join("good.der")).unwrap();
     fs::write(dir.join("empty"), "").unwrap();

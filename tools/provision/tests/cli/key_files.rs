@@ -72,11 +72,9 @@ fn keys_made_encrypted_decrypted_and_read_by_openssl() {
 
 #[test]
 fn pkcs12_opens_in_openssl_and_java_and_theirs_opens_here() {
-    let station = Station::new();
+    let station = Station::with_client();
     let dir = station.path();
     fs::write(dir.join("pass"), "p12 password\n").unwrap();
-    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
-    assert_eq!(station.run(&client).code, 0);
     let make = ["p12", "make", "--certificate", "client/client.crt", "--chain"];
     let rest = ["ca/device-ca-bundle.crt", "--new-passphrase-file", "pass", "--name", "alice"];
     let make = [&make[..], &rest].concat();
@@ -144,10 +142,8 @@ fn groups_for_diffie_hellman_are_what_openssl_knows() {
 /// A dash is missing, and what looks like a label is the key.
 #[test]
 fn a_key_behind_a_broken_line_is_shown_nowhere() {
-    let station = Station::new();
+    let station = Station::with_client();
     let dir = station.path();
-    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
-    assert_eq!(station.run(&client).code, 0);
     let good = fs::read_to_string(dir.join("client/client.key")).unwrap();
     let secret = &good.lines().nth(1).unwrap()[8..24];
     fs::write(dir.join("k"), good.replace("KEY-----\nM", "KEY----\nM")).unwrap();
@@ -183,10 +179,8 @@ fn a_key_behind_a_broken_line_is_shown_nowhere() {
 /// that is left.
 #[test]
 fn a_key_is_converted_from_a_file_of_its_own() {
-    let station = Station::new();
+    let station = Station::with_client();
     let dir = station.path();
-    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
-    assert_eq!(station.run(&client).code, 0);
     let read = |file: &str| fs::read_to_string(dir.join(file)).unwrap();
     let (certificate, key) = (read("client/client.crt"), read("client/client.key"));
     let secret = &key.lines().nth(1).unwrap()[8..24];
@@ -215,10 +209,8 @@ fn a_key_is_converted_from_a_file_of_its_own() {
 
 #[test]
 fn pkcs12_without_a_password_is_opened_without_asking() {
-    let station = Station::new();
+    let station = Station::with_client();
     let dir = station.path();
-    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
-    assert_eq!(station.run(&client).code, 0);
     let export = ["pkcs12", "-export", "-inkey", "client/client.key", "-in", "client/client.crt"];
     openssl(dir, &[&export[..], &["-passout", "pass:", "-out", "empty.p12"]].concat());
     openssl(dir, &[&export[..], &["-passout", "pass:x", "-out", "x.p12"]].concat());

@@ -9,7 +9,7 @@ use provision_wire::Stage;
 use serde_json::Value;
 
 use crate::ledger_faults::with_an_accident;
-use crate::station::{Fixture, Station, device, events};
+use crate::station::{Fixture, Following, Station, device, events};
 
 /// A station, a server with a lot, and how to call the one with the other.
 struct Factory {
@@ -31,6 +31,14 @@ impl Factory {
     fn line<'a>(&'a self, file: &'a str) -> Vec<&'a str> {
         let line = ["--lot", "W47", "--lease", "2", "--fallback", file, "--ledger", &self.url];
         line.to_vec()
+    }
+
+    /// A station that serves this fixture until it is ended, or has had enough.
+    fn serve(&self, fixture: &Fixture, more: &[&str]) -> Following {
+        let station = ["--json", "station", "--endpoint", "10.0.2.100:8883"];
+        let ports = ["--ports", fixture.path()];
+        let all = [&station[..], &ports, &self.line("a.db"), more].concat();
+        self.station.follow(&all).documented()
     }
 
     fn ran(&self, arguments: &[&str]) -> (i32, Vec<Value>, String) {
@@ -147,10 +155,7 @@ fn a_clone_that_was_enrolled_elsewhere_meanwhile_stops_the_line() {
 fn a_station_outlives_its_server() {
     let factory = Factory::with_quota("100");
     let fixture = Fixture::empty();
-    let line = factory.line("a.db");
-    let station = ["--json", "station", "--stop-after", "3", "--endpoint", "10.0.2.100:8883"];
-    let ports = ["--ports", fixture.path()];
-    let running = factory.station.follow(&[&station[..], &ports, &line].concat()).documented();
+    let running = factory.serve(&fixture, &["--stop-after", "3"]);
     let passes = |serial: &str| {
         fixture.put(serial, Trick::None);
         running.wait_for(serial, |event| event["event"] == "result" && event["device"] == serial)
@@ -178,10 +183,7 @@ fn a_station_outlives_its_server() {
 fn a_station_that_waits_finds_its_server_again() {
     let factory = Factory::with_quota("100");
     let fixture = Fixture::empty();
-    let line = factory.line("a.db");
-    let station = ["--json", "station", "--endpoint", "10.0.2.100:8883"];
-    let ports = ["--ports", fixture.path()];
-    let running = factory.station.follow(&[&station[..], &ports, &line].concat()).documented();
+    let running = factory.serve(&fixture, &[]);
     running.wait_for("an empty slot", |event| event["state"] == "empty");
     factory.server.lock().unwrap().crash();
     fixture.put("sensor-0001", Trick::None);
@@ -201,10 +203,7 @@ fn a_station_that_ends_brings_what_it_has_or_says_what_waits() {
     let factory = Factory::with_quota("100");
     let alone = |serial: &str| {
         let fixture = Fixture::empty();
-        let line = factory.line("a.db");
-        let station = ["--json", "station", "--endpoint", "10.0.2.100:8883"];
-        let ports = ["--ports", fixture.path()];
-        let running = factory.station.follow(&[&station[..], &ports, &line].concat()).documented();
+        let running = factory.serve(&fixture, &[]);
         running.wait_for("an empty slot", |event| event["state"] == "empty");
         factory.server.lock().unwrap().crash();
         fixture.put(serial, Trick::None);

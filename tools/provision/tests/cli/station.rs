@@ -39,6 +39,14 @@ impl Station {
         Self(cli::Station::empty(env!("CARGO_BIN_EXE_provision")).unwrap())
     }
 
+    /// One with a client's `client/client.crt` and `client/client.key`, which is not encrypted.
+    pub(crate) fn with_client() -> Self {
+        let station = Self::new();
+        let made = station.run(&["client-cert", "--name", "alice", "--insecure-plaintext-key"]);
+        assert_eq!(made.code, 0, "{made:?}");
+        station
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.0.run(arguments).unwrap()
     }

@@ -17,6 +17,7 @@ use super::super::tally::Tally;
 use super::big;
 use crate::fault::Fault;
 use crate::report::sentence;
+use crate::wrapped::wrapped;
 
 /// Widths and heights of a box, largest first: the first that has room for all slots is taken.
 const BOXES: [(u16, u16); 4] = [(38, 10), (26, 7), (20, 3), (19, 1)];
@@ -327,7 +328,7 @@ impl View {
             lines.push(Line::from(self.device.as_str()).centered());
         }
         for text in [self.what.as_str(), self.hint] {
-            lines.extend(wrapped(text, width.into()).into_iter().map(Line::from));
+            lines.extend(lines_of(text, width.into()).into_iter().map(Line::from));
         }
         lines
     }
@@ -340,7 +341,7 @@ impl View {
 
     /// A failure below all slots, whole.
     fn strip(&self, name: &str, width: usize) -> Vec<String> {
-        self.short_strip(name).iter().flat_map(|text| wrapped(text, width)).collect()
+        self.short_strip(name).iter().flat_map(|text| lines_of(text, width)).collect()
     }
 
     /// The same on two lines, as much of them as there is room for.
@@ -389,23 +390,11 @@ fn places_of_some(area: Rect, (width, height): (u16, u16), count: usize) -> Vec<
     (0..count).map(place).collect()
 }
 
-/// A text on lines of that width, parted between words where that is possible.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let mut letters = word.chars().peekable();
-        if let Some(line) = lines.last_mut()
-            && line.chars().count() + 1 + word.chars().count() <= width
-        {
-            line.push(' ');
-            line.extend(letters);
-            continue;
-        }
-        while letters.peek().is_some() {
-            lines.push(letters.by_ref().take(width.max(1)).collect());
-        }
-    }
-    lines
+/// A cause or a hint on lines of that width; none of nothing. What is broken into lines by whoever
+/// wrote it goes on here.
+fn lines_of(text: &str, width: usize) -> Vec<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() { Vec::new() } else { wrapped(&words.join(" "), width) }
 }
 
 #[cfg(test)]
