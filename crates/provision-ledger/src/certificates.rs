@@ -322,7 +322,7 @@ impl Identity {
         };
         Ok(Self {
             issuer_key_id,
-            cert_serial: CertSerial::new(tbs.serial_number().as_bytes()),
+            cert_serial: cert_serial_of(tbs),
             not_after_s: tbs.validity().not_after.to_unix_duration().as_secs(),
         })
     }
@@ -340,6 +340,10 @@ impl Identity {
             None => Err(Unreadable::NoIssuerKey),
         }
     }
+}
+
+fn cert_serial_of(tbs: &TbsCertificate) -> CertSerial {
+    CertSerial::new(tbs.serial_number().as_bytes())
 }
 
 fn subject_of(der: &[u8]) -> String {
@@ -379,9 +383,8 @@ fn on_record(
     session: &mut Reading<'_>,
     der: &[u8],
 ) -> Result<Option<(Vec<u8>, String)>, StorageError> {
-    // The serial number is all that is looked for: any issuer will do.
-    let Ok(Identity { cert_serial, .. }) = Identity::by(der, Some(&[])) else { return Ok(None) };
-    let found = meant(session, &Which::Serial(cert_serial))?;
+    let Ok(certificate) = Certificate::from_der(der) else { return Ok(None) };
+    let found = meant(session, &Which::Serial(cert_serial_of(certificate.tbs_certificate())))?;
     Ok(found.into_iter().find(|(known, _)| known == der))
 }
 

@@ -328,9 +328,10 @@ impl Postgres {
             Ok(connection) => connection,
             Err(NoAnswer::Failed(error)) => {
                 let detail = why(&error);
-                return Err(match is_of_tls(&error) {
-                    true => StorageFault::Tls { detail },
-                    false => StorageFault::Unreachable { detail },
+                return Err(if is_of_tls(&error) {
+                    StorageFault::Tls { detail }
+                } else {
+                    StorageFault::Unreachable { detail }
                 });
             }
             Err(other) => return self.judged(Err(other)),

@@ -201,7 +201,8 @@ fn version_of(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
 }
 
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    // Without SQLITE_OPEN_URI, but for `open_to_read`: a path is a path. Without SQLITE_OPEN_CREATE: see `create`.
+    // Without SQLITE_OPEN_URI, but for `open_to_read`: a path is a path. Without
+    // SQLITE_OPEN_CREATE: see `create`.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection)?;
     Ok(connection)

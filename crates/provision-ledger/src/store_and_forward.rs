@@ -157,22 +157,16 @@ impl StoreAndForward {
             gave_up: false,
             news: Vec::new(),
         };
-        match opened.connect(at_s) {
-            Ok(()) => Ok(opened),
-            Err(FallbackError::Storage(error) | FallbackError::Open(OpenError::Storage(error)))
-                if error.is_out_of_reach() =>
-            {
-                let LeaseWish { lot, profile, .. } = &opened.wish;
-                match opened.fallback.check_lot(lot, profile, at_s) {
-                    Ok(()) => {
-                        opened.go_alone(&error, at_s)?;
-                        Ok(opened)
-                    }
-                    Err(LotCheckError::Lot(_)) => Err(error.into()),
-                    Err(LotCheckError::Storage(error)) => Err(error.into()),
-                }
+        let Err(error) = opened.connect(at_s) else { return Ok(opened) };
+        let error = error.out_of_reach()?;
+        let LeaseWish { lot, profile, .. } = &opened.wish;
+        match opened.fallback.check_lot(lot, profile, at_s) {
+            Ok(()) => {
+                opened.go_alone(&error, at_s)?;
+                Ok(opened)
             }
-            Err(error) => Err(error),
+            Err(LotCheckError::Lot(_)) => Err(error.into()),
+            Err(LotCheckError::Storage(error)) => Err(error.into()),
         }
     }
 
@@ -251,16 +245,13 @@ impl StoreAndForward {
             Ok(server) => self.settle(server, at_s).map_err(FallbackError::from),
             Err(error) => Err(error.into()),
         };
-        match settled {
-            Err(error) if error.is_out_of_reach() => {
-                // One that does not even refuse holds the line up, each time.
-                let took_s = took.saturating_add(began.elapsed()).as_secs();
-                let after_s = LOOK_AFTER_S + took_s.saturating_mul(12);
-                self.state = State::Alone { look_at_s: at_s.saturating_add(after_s) };
-                Ok(())
-            }
-            settled => settled,
-        }
+        let Err(error) = settled else { return Ok(()) };
+        error.out_of_reach()?;
+        // One that does not even refuse holds the line up, each time.
+        let took_s = took.saturating_add(began.elapsed()).as_secs();
+        let after_s = LOOK_AFTER_S + took_s.saturating_mul(12);
+        self.state = State::Alone { look_at_s: at_s.saturating_add(after_s) };
+        Ok(())
     }
 
     fn a_look(&self) -> Look {
@@ -287,14 +278,10 @@ impl StoreAndForward {
     ///
     /// [`FallbackError`], but not for a server that is away, or has no turn for us.
     pub fn end(&mut self, at_s: u64) -> Result<(), FallbackError> {
-        let ended = self.end_at_server(at_s);
-        if ended.is_err() {
-            self.tell_what_waits()?;
-        }
-        match ended {
-            Err(error) if error.is_out_of_reach() => Ok(()),
-            ended => ended,
-        }
+        let Err(error) = self.end_at_server(at_s) else { return Ok(()) };
+        self.tell_what_waits()?;
+        error.out_of_reach()?;
+        Ok(())
     }
 
     fn end_at_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
@@ -594,10 +581,15 @@ impl StorageError {
 }
 
 impl FallbackError {
-    fn is_out_of_reach(&self) -> bool {
+    /// What says that the server is out of reach, if this does.
+    fn out_of_reach(self) -> Result<StorageError, Self> {
         match self {
-            Self::Storage(error) | Self::Open(OpenError::Storage(error)) => error.is_out_of_reach(),
-            _ => false,
+            Self::Storage(error) | Self::Open(OpenError::Storage(error))
+                if error.is_out_of_reach() =>
+            {
+                Ok(error)
+            }
+            other => Err(other),
         }
     }
 }

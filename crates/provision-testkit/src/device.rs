@@ -21,7 +21,7 @@ use crate::wiretap::{Overheard, kind, overhear};
 const WRITE: usize = 4;
 /// Longest frame and delivery it takes, in bytes.
 const FRAME: usize = 600;
-pub(crate) const DELIVERY: usize = 3072;
+pub(crate) const DELIVERY_LEN_MAX: usize = 3072;
 
 /// The flash of a [`SimulatedDevice`].
 pub type Flash = PowerCutFlash<WRITE, PAGE_LEN>;
@@ -53,7 +53,7 @@ pub struct SimulatedDevice<C: Crypto = Real> {
 /// What a power cut takes away.
 struct Ram<C: Crypto> {
     line: Line<FRAME>,
-    enrollee: Enrollee<'static, C::Verify, DELIVERY>,
+    enrollee: Enrollee<'static, C::Verify, DELIVERY_LEN_MAX>,
     late: Option<Late>,
     /// Listens along for some bugs.
     overheard: Deframer<FRAME>,

@@ -95,16 +95,11 @@ impl<'a> Ask<'a> {
             2 => Self::Key,
             3 => Self::Csr { challenge: message.fixed(1)? },
             4 => Self::Read { offset: message.uint(1)? },
-            5 | KIND_MAX => {
-                let (offset, piece) = (message.uint(1)?, message.bytes(2)?);
-                match message.kind {
-                    5 => Self::Put { offset, bytes: piece },
-                    _ => Self::PutPacked { offset, block: piece },
-                }
-            }
+            5 => Self::Put { offset: message.uint(1)?, bytes: message.bytes(2)? },
             6 => Self::Commit { delivery_sha256: message.fixed(1)? },
             7 => Self::Prove { challenge: message.fixed(1)? },
             8 => Self::Seal,
+            KIND_MAX => Self::PutPacked { offset: message.uint(1)?, block: message.bytes(2)? },
             _ => return None,
         })
     }

@@ -13,7 +13,7 @@ use sha2_device::{Digest as _, Sha256};
 use super::Promise;
 use super::promise::Finding;
 use crate::crypto::Crypto;
-use crate::device::{DELIVERY as DELIVERY_LEN_MAX, Found};
+use crate::device::{DELIVERY_LEN_MAX, Found};
 use crate::wiretap::{Overheard, kind};
 
 /// Notes of one shift.
