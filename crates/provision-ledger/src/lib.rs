@@ -26,7 +26,7 @@
 //!
 //! ```text
 //!   store_and_forward, fallback   a server, and a file for when it is away
-//!   sql_ledger, certificates, lots, leases, search, audit, import
+//!   sql_ledger, together, certificates, lots, leases, search, audit, import
 //!                  the rules, once, for every database
 //!   session        one transaction: each row that is added gets its link, and the end is signed
 //!   database       what is needed of a database: sqlite, postgres
@@ -78,6 +78,7 @@ mod sql_ledger;
 mod sqlite;
 mod station_key;
 mod store_and_forward;
+mod together;
 mod weak_key;
 
 pub use audit::{About, Audit, AuditError, Expected, SignedHead, StationRecord, Tampering};
@@ -101,4 +102,5 @@ pub use search::{Found, Holder, Search};
 pub use sql_ledger::{Issuance, SqlLedger, SqliteLedger};
 pub use station_key::{StationKey, StationKeyError, public_key_pem, station_fingerprint};
 pub use store_and_forward::{LeaseWish, Look, Looked, News, StoreAndForward};
+pub use together::Together;
 pub use weak_key::{WeakKey, weak_key};

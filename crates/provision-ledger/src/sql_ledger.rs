@@ -229,9 +229,8 @@ impl SqlLedger {
     ///
     /// As [`record_issued`](Ledger::record_issued), and if the lot does not take the device.
     pub fn record(&mut self, issuance: &Issuance<'_>, at_s: u64) -> Result<(), RecordIssuedError> {
-        let Issuance { chain, lot, replace } = *issuance;
         self.write(at_s, |session| {
-            let new = NewEntry { chain, lot, replace, lease: None, issued_at_s: session.at_s() };
+            let new = NewEntry::on_the_line(issuance, session.at_s());
             add_entry(session, &new)
         })
     }
@@ -280,6 +279,14 @@ pub(crate) struct NewEntry<'a> {
     /// Whose place it takes: a row of `lease`.
     pub(crate) lease: Option<i64>,
     pub(crate) issued_at_s: u64,
+}
+
+impl<'a> NewEntry<'a> {
+    /// One that is made now, on this line.
+    pub(crate) const fn on_the_line(issuance: &Issuance<'a>, at_s: u64) -> Self {
+        let Issuance { chain, lot, replace } = *issuance;
+        Self { chain, lot, replace, lease: None, issued_at_s: at_s }
+    }
 }
 
 /// Looks for what the unique indexes would refuse, so as to name it: in the order in which it

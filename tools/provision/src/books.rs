@@ -1,17 +1,19 @@
-//! The CA and the ledger, as runs on many ports share them: one at a time, in the order they come.
+//! The CA and the ledger, as runs on many ports share them: one at a time, and those who wait to have
+//! something recorded wait for the disk together.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{LotUse, News, RecordIssuedError, weak_key};
+use provision_ledger::{LotUse, News, RecordIssuedError, StorageError, weak_key};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
 
 use crate::fault::Fault;
 use crate::line_ledger::LineLedger;
+use crate::shared_turn::SharedTurn;
 use crate::system;
 
 /// What signs and what remembers, behind one lock.
@@ -20,6 +22,7 @@ use crate::system;
 /// go on: their devices are as good as any, and half-delivered ones help nobody.
 pub(crate) struct Books {
     inner: Mutex<Inner>,
+    to_record: SharedTurn<Record, Result<(), Fault>>,
     /// What the operator should hear of the ledger's server. Apart, so that who shows it does not
     /// wait for a ledger that takes its time.
     news: Mutex<Vec<News>>,
@@ -55,7 +58,7 @@ impl Books {
     ) -> Self {
         let news = Mutex::new(ledger.news());
         let inner = Inner { issuer, profile, ledger, accept_new_key, stopped: false };
-        Self { inner: Mutex::new(inner), news }
+        Self { inner: Mutex::new(inner), to_record: SharedTurn::default(), news }
     }
 
     /// What the ledger knows of a device and its key, before anything is signed.
@@ -93,15 +96,13 @@ impl Books {
         })
     }
 
-    /// Returns once it is durable.
-    pub(crate) fn record(&self, record: &Record) -> Result<(), Fault> {
-        self.with(|books| {
-            let now_s = system::now_s()?;
-            match record {
-                Record::Issued(_) if books.stopped => Err(Fault::LineStopped),
-                Record::Issued(chain) => books.ledger.record(chain, books.accept_new_key, now_s),
-                Record::Enrolled(enrolled) => books.ledger.record_enrolled(enrolled, now_s),
-            }
+    /// Returns once it is durable, with what others record at the same time.
+    pub(crate) fn record(&self, record: Record) -> Result<(), Fault> {
+        self.to_record.take(record, |records| {
+            let mut books = self.lock();
+            let recorded = books.record(records);
+            self.heard().extend(books.ledger.news());
+            recorded
         })
     }
 
@@ -178,10 +179,7 @@ impl Books {
         let mut books = self.lock();
         let result = work(&mut books);
         self.heard().extend(books.ledger.news());
-        // Before anybody else has a turn: the next one to ask might be the clone's clone.
-        if result.as_ref().is_err_and(Fault::stops_the_line) {
-            books.stopped = true;
-        }
+        books.stop_for(&result);
         result
     }
 
@@ -196,6 +194,48 @@ impl Books {
 }
 
 impl Inner {
+    /// Before anybody else has a turn: the next one to ask might be the clone's clone.
+    fn stop_for<T>(&mut self, result: &Result<T, Fault>) {
+        self.stopped |= result.as_ref().is_err_and(Fault::stops_the_line);
+    }
+
+    /// Each has an answer of its own. If the ledger fails with many in hand, each is tried alone: it
+    /// may be one of them that it fails for.
+    fn record(&mut self, records: &[Record]) -> Vec<Result<(), Fault>> {
+        if records.len() > 1
+            && let Ok(recorded) = self.record_together(records)
+        {
+            return recorded;
+        }
+        records.chunks(1).flat_map(|one| self.record_alone(one)).collect()
+    }
+
+    fn record_alone(&mut self, one: &[Record]) -> Vec<Result<(), Fault>> {
+        self.record_together(one).unwrap_or_else(|fault| {
+            let failed = Err(fault);
+            self.stop_for(&failed);
+            vec![failed]
+        })
+    }
+
+    fn record_together(&mut self, records: &[Record]) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let (replace, mut stopped) = (self.accept_new_key, self.stopped);
+        let recorded = self.ledger.together(system::now_s()?, |ledger| {
+            let each = records.iter().map(|record| {
+                let recorded = match record {
+                    Record::Issued(_) if stopped => Err(Fault::LineStopped),
+                    Record::Issued(chain) => ledger.record(chain, replace)?,
+                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
+                };
+                stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
+                Ok(recorded)
+            });
+            each.collect::<Result<Vec<_>, StorageError>>()
+        })?;
+        self.stopped = stopped;
+        Ok(recorded)
+    }
+
     fn standing(&mut self, device: &DeviceSerial, key: &PublicKey) -> Result<Standing, Fault> {
         if let Some(weakness) = weak_key(key) {
             let device = device.clone();

@@ -3,7 +3,7 @@
 use provision_csr::PublicKey;
 use provision_ledger::{
     Certificates as _, Issuance, Ledger as _, Look, Looked, Lot, LotUse, News, RevocationRecord,
-    SqlLedger, StorageError, StoreAndForward,
+    SqlLedger, StorageError, StoreAndForward, Together,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -103,24 +103,18 @@ impl LineLedger {
         }
     }
 
-    pub(crate) fn record(&mut self, chain: &Chain, replace: bool, now_s: u64) -> Result<(), Fault> {
-        match self {
-            Self::One { ledger, lot } => {
-                let lot = lot.as_ref();
-                Ok(ledger.record(&Issuance { chain, lot, replace }, now_s)?)
-            }
-            Self::Forwarding { ledger, .. } => Ok(ledger.record(chain, replace, now_s)?),
-        }
-    }
-
-    pub(crate) fn record_enrolled(&mut self, enrolled: &Enrolled, now_s: u64) -> Result<(), Fault> {
-        match self {
-            Self::One { ledger, .. } => {
-                ledger.record_enrolled(enrolled, now_s)?;
-                Ok(())
-            }
-            Self::Forwarding { ledger, .. } => Ok(ledger.record_enrolled(enrolled, now_s)?),
-        }
+    /// Has `work` record as much as it likes. What was accepted is durable once this returns `Ok`.
+    pub(crate) fn together<T>(
+        &mut self,
+        now_s: u64,
+        work: impl FnOnce(&mut Recording<'_, '_, '_>) -> Result<T, StorageError>,
+    ) -> Result<T, Fault> {
+        Ok(match self {
+            Self::One { ledger, lot } => ledger.together(now_s, |together| {
+                work(&mut Recording::One { together, lot: lot.as_ref() })
+            }),
+            Self::Forwarding { ledger, .. } => work(&mut Recording::Forwarding { ledger, now_s }),
+        }?)
     }
 
     /// The key by which this station signs.
@@ -143,6 +137,46 @@ impl LineLedger {
         let heard = hear(ledger, news);
         ended?;
         heard
+    }
+}
+
+/// What is recorded in one go; the inner result of each is its own.
+pub(crate) enum Recording<'r, 's, 'w> {
+    One {
+        together: &'r mut Together<'s, 'w>,
+        lot: Option<&'r Lot>,
+    },
+    /// To the server and to the file, each record by itself.
+    Forwarding {
+        ledger: &'r mut StoreAndForward,
+        now_s: u64,
+    },
+}
+
+impl Recording<'_, '_, '_> {
+    pub(crate) fn record(
+        &mut self,
+        chain: &Chain,
+        replace: bool,
+    ) -> Result<Result<(), Fault>, StorageError> {
+        let recorded = match self {
+            Self::One { together, lot } => {
+                together.record(&Issuance { chain, lot: *lot, replace })?
+            }
+            Self::Forwarding { ledger, now_s } => ledger.record(chain, replace, *now_s),
+        };
+        Ok(recorded.map_err(Fault::from))
+    }
+
+    pub(crate) fn record_enrolled(
+        &mut self,
+        enrolled: &Enrolled,
+    ) -> Result<Result<(), Fault>, StorageError> {
+        let recorded = match self {
+            Self::One { together, .. } => together.record_enrolled(enrolled)?.map(drop),
+            Self::Forwarding { ledger, now_s } => ledger.record_enrolled(enrolled, *now_s),
+        };
+        Ok(recorded.map_err(Fault::from))
     }
 }
 

@@ -69,6 +69,7 @@ mod report;
 mod revoke;
 mod run;
 mod secret;
+mod shared_turn;
 mod sign;
 mod signing;
 #[cfg(unix)]

@@ -50,7 +50,7 @@ pub(crate) fn run(
             Output::LookUpDevice { device } => Input::Known(job.books.live(&device)?),
             Output::Issue(approved) => Input::Issued(job.books.issue(&approved)?),
             Output::Record(record) => {
-                job.books.record(&record)?;
+                job.books.record(record)?;
                 Input::Recorded
             }
             Output::Wait { until_ms } => {

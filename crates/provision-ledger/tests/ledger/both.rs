@@ -40,6 +40,8 @@ macro_rules! on_both {
 
 on_both! {
     one_device_one_key_one_serial
+    what_waits_together_is_judged_one_by_one
+    what_ends_in_an_error_was_not_recorded
     certificates_revocations_and_crls
     a_quota_is_exact_however_many_are_killed_over_it
     of_two_that_race_for_a_device_or_a_key_exactly_one_wins
@@ -90,6 +92,75 @@ fn one_device_one_key_one_serial<B: Backend>() {
     let standing = ledger.standing(&serial("d1"), &key.public()).unwrap();
     assert_eq!(standing, Standing::OtherKey { known: other_key.public() });
     ledger.record_enrolled(&enrolled(&anew, &other_key, [3; 32]), NOW_S + 6).unwrap();
+    ledger.audit(&Expected::default()).unwrap();
+}
+
+fn what_waits_together_is_judged_one_by_one<B: Backend>() {
+    let backend = B::start();
+    let (mut ca, mut ledger) = (Ca::new(), backend.open());
+    ledger.create_lot(&terms("W47", 2), NOW_S).unwrap();
+    let before = ledger.audit(&Expected::default()).unwrap();
+    let w47 = lot("W47");
+    let (key, late_key) = (Key::new(), Key::new());
+    let [first, second, late] =
+        [ca.certify("d1", &key), ca.certify("d3", &Key::new()), ca.certify("d4", &late_key)];
+    let clone = ca.certify("d2", &key);
+    let issuance = |chain| Issuance { chain, lot: Some(&w47), replace: false };
+    let (issued, proven) = ledger
+        .together(NOW_S, |together| {
+            let mut issued = Vec::new();
+            for chain in [&first, &clone, &second, &late, &first] {
+                issued.push(together.record(&issuance(chain))?);
+            }
+            let mut proven = Vec::new();
+            for (chain, key) in [(&first, &key), (&late, &late_key)] {
+                proven.push(together.record_enrolled(&enrolled(chain, key, [1; 32]))?);
+            }
+            Ok((issued, proven))
+        })
+        .unwrap();
+    assert!(
+        matches!(
+            &issued[..],
+            [
+                Ok(()),
+                Err(RecordIssuedError::KeyElsewhere { .. }),
+                Ok(()),
+                Err(RecordIssuedError::Lot(LotRefusal::Full { .. })),
+                Ok(()),
+            ]
+        ),
+        "{issued:?}"
+    );
+    assert!(
+        matches!(&proven[..], [Ok(_), Err(RecordEnrolledError::NotIssued { .. })]),
+        "{proven:?}"
+    );
+    // Another connection sees the accepted ones, and no more; one signature is over all of them.
+    let entries = backend.open().entries().unwrap();
+    let devices: Vec<&str> = entries.iter().map(|entry| entry.device.as_str()).collect();
+    assert_eq!(devices, ["d1", "d3"]);
+    assert_eq!(ledger.lot(&w47).unwrap().used, 2);
+    let after = ledger.audit(&Expected::default()).unwrap();
+    assert_eq!(after.heads, before.heads + 1);
+}
+
+fn what_ends_in_an_error_was_not_recorded<B: Backend>() {
+    let backend = B::start();
+    let (mut ca, mut ledger) = (Ca::new(), backend.open());
+    let chains = ["d1", "d2"].map(|name| ca.certify(name, &Key::new()));
+    let issuance = |chain| Issuance { chain, lot: None, replace: false };
+    let ended = ledger.together(NOW_S, |together| {
+        for chain in &chains {
+            together.record(&issuance(chain))?.unwrap();
+        }
+        let fault = StorageFault::Other("the disk is gone".into());
+        Err::<(), _>(StorageError { place: "here".into(), fault })
+    });
+    assert_eq!(ended.unwrap_err().to_string(), "the ledger here: the disk is gone");
+    assert_eq!(backend.open().entries().unwrap(), []);
+    ledger.together(NOW_S, |together| together.record(&issuance(&chains[1]))).unwrap().unwrap();
+    assert_eq!(backend.open().entries().unwrap().len(), 1);
     ledger.audit(&Expected::default()).unwrap();
 }
 
