@@ -83,6 +83,13 @@ fn host_half(steps: &Steps) -> Result<PathBuf, Fault> {
     steps.next("building the tests");
     let program = built_program().while_doing("building the CLI")?;
     cargo(&["test", "--workspace", "--tests", "--locked", "--quiet", "--no-run"])?;
+
+    steps.next("simulation");
+    simulate::run(&simulate::CI)?;
+
+    steps.next("fuzzing");
+    fuzz::run(&fuzz::CI)?;
+    fuzz::run(&fuzz::CI_PLANTED)?;
     Ok(program)
 }
 
@@ -106,14 +113,7 @@ pub(crate) fn device_half() -> Result<(), Fault> {
     sizes::run(false)?;
 
     steps.next("device");
-    bench::run(Bench::Device { json: false })?;
-
-    steps.next("simulation");
-    simulate::run(&simulate::CI)?;
-
-    steps.next("fuzzing");
-    fuzz::run(&fuzz::CI)?;
-    fuzz::run(&fuzz::CI_PLANTED)
+    bench::run(Bench::Device { json: false })
 }
 
 /// The device's half, in a process of its own, so that what it says is not mixed with the other's.
