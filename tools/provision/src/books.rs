@@ -16,16 +16,24 @@ use crate::line_ledger::LineLedger;
 use crate::shared_turn::SharedTurn;
 use crate::system;
 
-/// What signs and what remembers, behind one lock.
+/// What signs and what remembers, each behind a lock. Who has the ledger's may take the CA's, and
+/// nobody the other way round.
 ///
 /// Once the line is stopped nothing more is signed. Runs whose certificate is in the ledger by then
 /// go on: their devices are as good as any, and half-delivered ones help nobody.
 pub(crate) struct Books {
-    inner: Mutex<Inner>,
+    signing: Mutex<Signing>,
+    ledger: Mutex<LineLedger>,
+    /// The same ledger, for what is only looked up: so that waits for no write to the disk. What is
+    /// decided by it is judged again when it is recorded. None where a server may be away: then what
+    /// is known is in two places, and what is looked up is kept.
+    looking: Option<Mutex<LineLedger>>,
     to_record: SharedTurn<Record, Result<(), Fault>>,
     /// What the operator should hear of the ledger's server. Apart, so that who shows it does not
     /// wait for a ledger that takes its time.
     news: Mutex<Vec<News>>,
+    profile: Profile,
+    accept_new_key: bool,
 }
 
 /// What a device had before it makes a new key.
@@ -41,24 +49,29 @@ pub(crate) enum Before {
     Kept,
 }
 
-struct Inner {
+struct Signing {
     issuer: FileIssuer,
-    profile: Profile,
-    ledger: LineLedger,
-    accept_new_key: bool,
     stopped: bool,
 }
 
 impl Books {
+    /// `looking` is the same ledger once more, if there can be one.
     pub(crate) fn new(
         issuer: FileIssuer,
         profile: Profile,
         mut ledger: LineLedger,
+        looking: Option<LineLedger>,
         accept_new_key: bool,
     ) -> Self {
-        let news = Mutex::new(ledger.news());
-        let inner = Inner { issuer, profile, ledger, accept_new_key, stopped: false };
-        Self { inner: Mutex::new(inner), to_record: SharedTurn::default(), news }
+        Self {
+            signing: Mutex::new(Signing { issuer, stopped: false }),
+            news: Mutex::new(ledger.news()),
+            ledger: Mutex::new(ledger),
+            looking: looking.map(Mutex::new),
+            to_record: SharedTurn::default(),
+            profile,
+            accept_new_key,
+        }
     }
 
     /// What the ledger knows of a device and its key, before anything is signed.
@@ -67,43 +80,108 @@ impl Books {
         device: &DeviceSerial,
         key: &PublicKey,
     ) -> Result<Standing, Fault> {
-        self.with(|books| {
-            books.ledger.look_for_server()?;
-            books.standing(device, key)
+        self.look(|ledger| {
+            ledger.look_for_server()?;
+            self.standing_in(ledger, device, key)
         })
+    }
+
+    fn standing_in(
+        &self,
+        ledger: &mut LineLedger,
+        device: &DeviceSerial,
+        key: &PublicKey,
+    ) -> Result<Standing, Fault> {
+        if let Some(weakness) = weak_key(key) {
+            let device = device.clone();
+            return Err(RecordIssuedError::WeakKey { device, weakness }.into());
+        }
+        let standing = match ledger.standing(device, key)? {
+            // By the operator's word it is as good as new.
+            Standing::OtherKey { .. } if self.accept_new_key => return Ok(Standing::Unknown),
+            standing => standing,
+        };
+        if let Standing::KeyElsewhere { device: other } = standing {
+            let device = device.clone();
+            return Err(RecordIssuedError::KeyElsewhere { device, other }.into());
+        }
+        refuse_revoked(ledger, device)?;
+        if standing == Standing::Unknown {
+            self.check_lot_in(ledger)?;
+        }
+        Ok(standing)
     }
 
     /// The certificate in force of a device. One that was revoked is in force no more.
     pub(crate) fn live(&self, device: &DeviceSerial) -> Result<Option<LiveCertificate>, Fault> {
-        self.with(|books| {
-            books.ledger.look_for_server()?;
-            let live = books.ledger.live(device)?;
-            books.refuse_revoked(device)?;
+        self.look(|ledger| {
+            ledger.look_for_server()?;
+            let live = ledger.live(device)?;
+            refuse_revoked(ledger, device)?;
             Ok(live)
         })
     }
 
     /// Has it signed, and checks what came.
     pub(crate) fn issue(&self, approved: &ApprovedCsr) -> Result<Chain, Fault> {
-        self.with(|books| {
-            if books.stopped {
-                return Err(Fault::LineStopped);
-            }
-            let now_s = system::now_s()?;
-            let chain = books.issuer.issue(approved, &books.profile, now_s)?;
-            check_signatures(&chain, now_s)?;
-            Ok(chain)
-        })
+        let mut signing = lock(&self.signing);
+        if signing.stopped {
+            return Err(Fault::LineStopped);
+        }
+        let issued = signing.issue(approved, &self.profile);
+        signing.stop_for(&issued);
+        issued
     }
 
     /// Returns once it is durable, with what others record at the same time.
     pub(crate) fn record(&self, record: Record) -> Result<(), Fault> {
-        self.to_record.take(record, |records| {
-            let mut books = self.lock();
-            let recorded = books.record(records);
-            self.heard().extend(books.ledger.news());
+        self.to_record.take(record, |turn| {
+            let mut ledger = lock(&self.ledger);
+            let recorded = self.record_all(&mut ledger, turn.jobs());
+            self.heard().extend(ledger.news());
             recorded
         })
+    }
+
+    /// Each has an answer of its own. If the ledger fails with many in hand, each is tried alone: it
+    /// may be one of them that it fails for.
+    fn record_all(&self, ledger: &mut LineLedger, records: &[Record]) -> Vec<Result<(), Fault>> {
+        if records.len() > 1
+            && let Ok(recorded) = self.record_together(ledger, records)
+        {
+            return recorded;
+        }
+        records.chunks(1).flat_map(|one| self.record_alone(ledger, one)).collect()
+    }
+
+    fn record_alone(&self, ledger: &mut LineLedger, one: &[Record]) -> Vec<Result<(), Fault>> {
+        self.record_together(ledger, one).unwrap_or_else(|fault| {
+            let failed = Err(fault);
+            self.stop_for(&failed);
+            vec![failed]
+        })
+    }
+
+    fn record_together(
+        &self,
+        ledger: &mut LineLedger,
+        records: &[Record],
+    ) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let mut stopped = lock(&self.signing).stopped;
+        let recorded = ledger.together(system::now_s()?, |ledger| {
+            let each = records.iter().map(|record| {
+                let recorded = match record {
+                    Record::Issued(_) if stopped => Err(Fault::LineStopped),
+                    Record::Issued(chain) => ledger.record(chain, self.accept_new_key)?,
+                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
+                };
+                stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
+                Ok(recorded)
+            });
+            each.collect::<Result<Vec<_>, StorageError>>()
+        })?;
+        lock(&self.signing).stopped |= stopped;
+        Ok(recorded)
     }
 
     /// What the operator should hear of the ledger's server, once.
@@ -113,46 +191,46 @@ impl Books {
 
     /// Whether the ledger has a server that may be away.
     pub(crate) fn have_a_server(&self) -> bool {
-        self.lock().ledger.is_forwarding()
+        lock(&self.ledger).is_forwarding()
     }
 
     /// How full the lot is, as far as that can be known now. To be looked at: what is wrong with the
     /// ledger is named when a device needs it.
     pub(crate) fn lot_use(&self) -> Option<LotUse> {
-        let mut books = self.lock();
-        let found = books.ledger.lot_use();
-        self.heard().extend(books.ledger.news());
+        let mut ledger = lock(self.to_look());
+        let found = ledger.lot_use();
+        self.heard().extend(ledger.news());
         found.ok().flatten()
     }
 
     /// Looks for a server that was away, now and then. Runs under way wait for what it is told, not
     /// for whether it answers.
     pub(crate) fn look_for_server(&self) -> Result<(), Fault> {
-        let Some(look) = self.with(|books| books.ledger.begin_look())? else { return Ok(()) };
+        let Some(look) = self.with(&self.ledger, LineLedger::begin_look)? else { return Ok(()) };
         let looked = look.run();
-        self.with(|books| books.ledger.end_look(looked))
+        self.with(&self.ledger, |ledger| ledger.end_look(looked))
     }
 
     /// Nothing more will be recorded: brings the server what it does not have, and gives back what
     /// was leased.
     pub(crate) fn close(&self) -> Result<(), Fault> {
-        self.with(|books| books.ledger.end())
+        self.with(&self.ledger, LineLedger::end)
     }
 
     /// The key by which this station signs the ledger.
     pub(crate) fn station_key(&self) -> Result<PublicKey, Fault> {
-        self.with(|books| Ok(books.ledger.station_key()?))
+        self.with(&self.ledger, |ledger| Ok(ledger.station_key()?))
     }
 
     /// What a device that is about to make a new key had before.
     pub(crate) fn before(&self, device: &DeviceSerial) -> Result<Before, Fault> {
-        self.with(|books| {
-            let known = books.ledger.live(device)?.is_some();
-            if !books.accept_new_key {
-                books.refuse_revoked(device)?;
+        self.look(|ledger| {
+            let known = ledger.live(device)?.is_some();
+            if !self.accept_new_key {
+                refuse_revoked(ledger, device)?;
                 return Ok(if known { Before::Kept } else { Before::Nothing });
             }
-            let revoked = books.ledger.revocation_of(device)?.is_some();
+            let revoked = ledger.revocation_of(device)?.is_some();
             let replaceable = known || revoked;
             Ok(if replaceable { Before::Replaceable { revoked } } else { Before::Nothing })
         })
@@ -160,116 +238,81 @@ impl Books {
 
     /// Whether a new device has a place in the lot.
     pub(crate) fn check_lot(&self) -> Result<(), Fault> {
-        self.with(|books| books.check_lot())
+        self.look(|ledger| self.check_lot_in(ledger))
+    }
+
+    fn check_lot_in(&self, ledger: &mut LineLedger) -> Result<(), Fault> {
+        ledger.check_lot(&self.profile.name, system::now_s()?)
     }
 
     /// Name of the profile that certificates are made by.
-    pub(crate) fn profile_name(&self) -> String {
-        self.lock().profile.name.clone()
+    pub(crate) fn profile_name(&self) -> &str {
+        &self.profile.name
     }
 
     /// Bytes of the certificates above a leaf.
     pub(crate) fn len_above_leaf(&self) -> usize {
-        let mut books = self.lock();
-        let issuer = books.issuer.inner();
+        let mut signing = lock(&self.signing);
+        let issuer = signing.issuer.inner();
         issuer.issuers().iter().map(Vec::len).sum::<usize>() + issuer.anchor().len()
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut books = self.lock();
-        let result = work(&mut books);
-        self.heard().extend(books.ledger.news());
-        books.stop_for(&result);
+    fn look<T>(&self, work: impl FnOnce(&mut LineLedger) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.with(self.to_look(), work)
+    }
+
+    fn to_look(&self) -> &Mutex<LineLedger> {
+        self.looking.as_ref().unwrap_or(&self.ledger)
+    }
+
+    fn with<T>(
+        &self,
+        ledger: &Mutex<LineLedger>,
+        work: impl FnOnce(&mut LineLedger) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut ledger = lock(ledger);
+        let result = work(&mut ledger);
+        self.heard().extend(ledger.news());
+        // Before anybody else has a turn: the next one to ask might be the clone's clone.
+        self.stop_for(&result);
         result
     }
 
-    fn heard(&self) -> MutexGuard<'_, Vec<News>> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stop_for<T>(&self, result: &Result<T, Fault>) {
+        lock(&self.signing).stop_for(result);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A run that panicked left a ledger whose transactions are whole or not there.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn heard(&self) -> MutexGuard<'_, Vec<News>> {
+        lock(&self.news)
     }
 }
 
-impl Inner {
-    /// Before anybody else has a turn: the next one to ask might be the clone's clone.
+impl Signing {
+    fn issue(&mut self, approved: &ApprovedCsr, profile: &Profile) -> Result<Chain, Fault> {
+        let now_s = system::now_s()?;
+        let chain = self.issuer.issue(approved, profile, now_s)?;
+        check_signatures(&chain, now_s)?;
+        Ok(chain)
+    }
+
     fn stop_for<T>(&mut self, result: &Result<T, Fault>) {
         self.stopped |= result.as_ref().is_err_and(Fault::stops_the_line);
     }
+}
 
-    /// Each has an answer of its own. If the ledger fails with many in hand, each is tried alone: it
-    /// may be one of them that it fails for.
-    fn record(&mut self, records: &[Record]) -> Vec<Result<(), Fault>> {
-        if records.len() > 1
-            && let Ok(recorded) = self.record_together(records)
-        {
-            return recorded;
-        }
-        records.chunks(1).flat_map(|one| self.record_alone(one)).collect()
-    }
+/// A run that panicked left a ledger whose transactions are whole or not there.
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn record_alone(&mut self, one: &[Record]) -> Vec<Result<(), Fault>> {
-        self.record_together(one).unwrap_or_else(|fault| {
-            let failed = Err(fault);
-            self.stop_for(&failed);
-            vec![failed]
-        })
-    }
-
-    fn record_together(&mut self, records: &[Record]) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let (replace, mut stopped) = (self.accept_new_key, self.stopped);
-        let recorded = self.ledger.together(system::now_s()?, |ledger| {
-            let each = records.iter().map(|record| {
-                let recorded = match record {
-                    Record::Issued(_) if stopped => Err(Fault::LineStopped),
-                    Record::Issued(chain) => ledger.record(chain, replace)?,
-                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
-                };
-                stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
-                Ok(recorded)
-            });
-            each.collect::<Result<Vec<_>, StorageError>>()
-        })?;
-        self.stopped = stopped;
-        Ok(recorded)
-    }
-
-    fn standing(&mut self, device: &DeviceSerial, key: &PublicKey) -> Result<Standing, Fault> {
-        if let Some(weakness) = weak_key(key) {
-            let device = device.clone();
-            return Err(RecordIssuedError::WeakKey { device, weakness }.into());
-        }
-        let standing = match self.ledger.standing(device, key)? {
-            // By the operator's word it is as good as new.
-            Standing::OtherKey { .. } if self.accept_new_key => return Ok(Standing::Unknown),
-            standing => standing,
-        };
-        if let Standing::KeyElsewhere { device: other } = standing {
-            let device = device.clone();
-            return Err(RecordIssuedError::KeyElsewhere { device, other }.into());
-        }
-        self.refuse_revoked(device)?;
-        if standing == Standing::Unknown {
-            self.check_lot()?;
-        }
-        Ok(standing)
-    }
-
-    fn check_lot(&mut self) -> Result<(), Fault> {
-        self.ledger.check_lot(&self.profile.name, system::now_s()?)
-    }
-
-    /// What was revoked is not delivered again, and does not pass, whatever else is known.
-    fn refuse_revoked(&mut self, device: &DeviceSerial) -> Result<(), Fault> {
-        match self.ledger.revocation_of(device)? {
-            None => Ok(()),
-            Some(revoked) => Err(Fault::RevokedDevice {
-                device: device.to_string(),
-                cert_serial: revoked.cert_serial.to_string(),
-            }),
-        }
+/// What was revoked is not delivered again, and does not pass, whatever else is known.
+fn refuse_revoked(ledger: &mut LineLedger, device: &DeviceSerial) -> Result<(), Fault> {
+    match ledger.revocation_of(device)? {
+        None => Ok(()),
+        Some(revoked) => Err(Fault::RevokedDevice {
+            device: device.to_string(),
+            cert_serial: revoked.cert_serial.to_string(),
+        }),
     }
 }
 

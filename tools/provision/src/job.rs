@@ -232,8 +232,15 @@ impl Job {
             timing: Timing { hello, ..Timing::default() },
         };
         let ledger = line_ledger(arguments, fallback, &profile, now_s)?;
+        let looking = match &ledger {
+            LineLedger::One { .. } => Some(LineLedger::One {
+                ledger: ledger::open(arguments.ledger.as_ref(), &place.ca)?,
+                lot: arguments.lot.clone(),
+            }),
+            LineLedger::Forwarding { .. } => None,
+        };
         let accept_new_key = arguments.accept_new_key;
-        Ok(Self { books: Books::new(issuer, profile, ledger, accept_new_key), plan })
+        Ok(Self { books: Books::new(issuer, profile, ledger, looking, accept_new_key), plan })
     }
 }
 

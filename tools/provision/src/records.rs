@@ -68,7 +68,7 @@ impl Records {
             station,
             station_sha256: hex(&station_fingerprint(&job.books.station_key()?)),
             lot: arguments.lot.as_ref().map(ToString::to_string),
-            profile: job.books.profile_name(),
+            profile: job.books.profile_name().to_owned(),
         };
         let name = format!(".probe-{}", hex(&system::bytes::<8>()?));
         let probed = fs::create_dir_all(dir).and_then(|()| {

@@ -28,9 +28,9 @@ impl<J, R> Default for SharedTurn<J, R> {
 }
 
 impl<J, R> SharedTurn<J, R> {
-    /// Has `job` done, by this thread or another one. `do_all` is told the jobs in the order in which
-    /// they came, and answers each, in that order.
-    pub(crate) fn take(&self, job: J, do_all: impl FnOnce(&[J]) -> Vec<R>) -> R {
+    /// Has `job` done, by this thread or another one. `do_all` does the jobs of its turn, and answers
+    /// each, in their order.
+    pub(crate) fn take(&self, job: J, do_all: impl FnOnce(&mut Turn<'_, J, R>) -> Vec<R>) -> R {
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
@@ -46,7 +46,7 @@ impl<J, R> SharedTurn<J, R> {
             core::mem::take(&mut state.waiting).into_iter().unzip();
         drop(state);
         let mut turn = Turn { of: self, mine: number, numbers, jobs };
-        let results = do_all(&turn.jobs);
+        let results = do_all(&mut turn);
         turn.end(results)
     }
 
@@ -57,7 +57,7 @@ impl<J, R> SharedTurn<J, R> {
 }
 
 /// The turn, which is given back however it ends.
-struct Turn<'a, J, R> {
+pub(crate) struct Turn<'a, J, R> {
     of: &'a SharedTurn<J, R>,
     mine: u64,
     numbers: Vec<u64>,
@@ -66,6 +66,16 @@ struct Turn<'a, J, R> {
 }
 
 impl<J, R> Turn<'_, J, R> {
+    /// All that wait by now, in the order in which they came. To be asked for once whatever else has
+    /// to be waited for is there.
+    pub(crate) fn jobs(&mut self) -> &[J] {
+        for (number, job) in self.of.lock().waiting.drain(..) {
+            self.numbers.push(number);
+            self.jobs.push(job);
+        }
+        &self.jobs
+    }
+
     /// Hands everybody his result, and returns one's own.
     fn end(&mut self, results: Vec<R>) -> R {
         assert_eq!(results.len(), self.jobs.len(), "each job has a result");
@@ -118,10 +128,10 @@ mod tests {
                 scope.spawn(move || {
                     for job in 0..500 {
                         let job = thread * 1000 + job;
-                        let result = turn.take(job, |jobs| {
+                        let result = turn.take(job, |turn| {
                             turns.fetch_add(1, Ordering::Relaxed);
                             thread::yield_now();
-                            jobs.iter().map(|job| job * 2).collect()
+                            turn.jobs().iter().map(|job| job * 2).collect()
                         });
                         assert_eq!(result, job * 2);
                     }
@@ -140,10 +150,11 @@ mod tests {
         let sizes = Mutex::new(Vec::new());
         thread::scope(|scope| {
             scope.spawn(|| {
-                turn.take(0, |jobs| {
+                turn.take(0, |turn| {
+                    let jobs = turn.jobs().len();
                     taken.wait();
                     all_wait.wait();
-                    vec![(); jobs.len()]
+                    vec![(); jobs]
                 })
             });
             taken.wait();
@@ -151,9 +162,10 @@ mod tests {
                 scope.spawn({
                     let (turn, sizes) = (&turn, &sizes);
                     move || {
-                        turn.take(job, |jobs| {
-                            sizes.lock().unwrap().push(jobs.len());
-                            vec![(); jobs.len()]
+                        turn.take(job, |turn| {
+                            let jobs = turn.jobs().len();
+                            sizes.lock().unwrap().push(jobs);
+                            vec![(); jobs]
                         });
                     }
                 });
@@ -164,6 +176,28 @@ mod tests {
             all_wait.wait();
         });
         assert_eq!(sizes.into_inner().unwrap(), [5]);
+    }
+
+    #[test]
+    fn who_comes_before_the_jobs_are_asked_for_is_in_this_turn() {
+        let turn = SharedTurn::default();
+        let (taken, waits) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let first = scope.spawn(|| {
+                turn.take(1, |turn| {
+                    taken.wait();
+                    waits.wait();
+                    turn.jobs().to_vec()
+                })
+            });
+            taken.wait();
+            let second = scope.spawn(|| turn.take(2, |_| unreachable!("it was done")));
+            while turn.lock().waiting.is_empty() {
+                thread::yield_now();
+            }
+            waits.wait();
+            assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
+        });
     }
 
     #[test]
@@ -182,7 +216,7 @@ mod tests {
                 assert!(panicked.is_err());
             });
             taken.wait();
-            let other = scope.spawn(|| turn.take(2, |jobs| jobs.to_vec()));
+            let other = scope.spawn(|| turn.take(2, |turn| turn.jobs().to_vec()));
             while turn.lock().waiting.is_empty() {
                 thread::yield_now();
             }
@@ -199,18 +233,20 @@ mod tests {
         let first = AtomicUsize::new(0);
         let attempt = |job: usize| {
             catch_unwind(AssertUnwindSafe(|| {
-                turn.take(job, |jobs| {
+                turn.take(job, |turn| {
+                    let jobs = turn.jobs().to_vec();
                     assert!(first.fetch_add(1, Ordering::Relaxed) > 0, "in one's turn");
-                    jobs.to_vec()
+                    jobs
                 })
             }))
         };
         thread::scope(|scope| {
             scope.spawn(|| {
-                turn.take(0, |jobs| {
+                turn.take(0, |turn| {
+                    let jobs = turn.jobs().to_vec();
                     taken.wait();
                     waits.wait();
-                    jobs.to_vec()
+                    jobs
                 })
             });
             taken.wait();

@@ -35,6 +35,13 @@ pub(crate) enum Bench {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+        /// This part alone.
+        #[arg(long, value_enum, value_name = "PART")]
+        only: Option<line::Part>,
+        /// Makes each wait of the station's for its disk so many milliseconds longer, by strace: for
+        /// `ports` and `durable`.
+        #[arg(long, value_name = "MS", default_value_t = 0)]
+        disk_ms: u64,
     },
     /// Very many devices in one run of a station: whether its memory and its rate stay as they are.
     Long {
@@ -61,7 +68,7 @@ pub(crate) fn run(what: Bench) -> Result<(), Fault> {
     match what {
         Bench::Device { json } => device::run(json),
         Bench::Issuer { json } => issuer::run(json),
-        Bench::Line { json } => line::run(json),
+        Bench::Line { json, only, disk_ms } => line::run(only, disk_ms, json),
         Bench::Long { devices, json } => long::run(devices, json),
         Bench::Peers { json, only } => peers::run(json, only),
     }

@@ -32,6 +32,8 @@ pub(crate) const XMLLINT: Need = Need { program: "xmllint", packages: &["libxml2
 /// The server itself is not in PATH, where the ledger's tests find it; what starts it is.
 pub(crate) const POSTGRES: Need = Need { program: "pg_ctlcluster", packages: &["postgresql"] };
 pub(crate) const HAPROXY: Need = Need { program: "haproxy", packages: &["haproxy"] };
+/// Makes a disk slow.
+pub(crate) const STRACE: Need = Need { program: "strace", packages: &["strace"] };
 /// Server and client; the package zookeeper adds scripts to it, and a whole desktop's Java.
 pub(crate) const ZOOKEEPER: Need =
     Need { program: "/usr/share/java/zookeeper.jar", packages: &["libzookeeper-java"] };

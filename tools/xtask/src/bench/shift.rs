@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use provision_testkit::cli::{Running, Station};
@@ -21,6 +21,8 @@ pub(crate) struct Conditions {
     pub(crate) latency_ms: u64,
     /// Milliseconds in which somebody puts the next device in.
     pub(crate) swap_ms: u64,
+    /// Milliseconds by which each wait of the station's for its disk is made longer.
+    pub(crate) disk_ms: u64,
     /// The ledger, if it is not the CA's own file: it is made.
     pub(crate) ledger: Option<String>,
 }
@@ -55,7 +57,7 @@ impl Shift {
         conditions: &Conditions,
     ) -> Result<Self, Fault> {
         let station = Station::with_ca(program).while_doing("a CA")?;
-        let Conditions { baud, latency_ms, swap_ms, ledger } = conditions;
+        let Conditions { baud, latency_ms, swap_ms, disk_ms, ledger } = conditions;
         let elsewhere = ledger.as_deref().map(|url| ["--ledger", url]);
         let elsewhere = elsewhere.as_ref().map_or(&[][..], |ledger| &ledger[..]);
         if ledger.is_some() {
@@ -82,7 +84,8 @@ impl Shift {
             &device_count,
         ];
         let serve = [&serve[..], elsewhere].concat();
-        let started = station.command(&serve).stdout(Stdio::piped()).spawn();
+        let mut command = with_slow_disk(station.command(&serve), *disk_ms);
+        let started = command.stdout(Stdio::piped()).spawn();
         let mut serving = Running(started.while_doing("the station")?);
         let output = serving.0.stdout.take().ok_or_else(|| Fault::new("no output"))?;
         let mut shift = Self {
@@ -140,6 +143,32 @@ impl Shift {
         let seconds = last.passed.duration_since(first.passed).as_secs_f64();
         (self.runs.len() - self.ports) as f64 / seconds
     }
+}
+
+/// The same command, which waits so much longer for each write to reach the disk.
+fn with_slow_disk(command: Command, ms: u64) -> Command {
+    if ms == 0 {
+        return command;
+    }
+    let waits = "fsync,fdatasync";
+    let mut slowed = Command::new("strace");
+    // A process of its own looks on, so that this one is the station's own all the same. What is not
+    // looked at costs nothing.
+    slowed.args(["-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e"]);
+    slowed.arg(format!("trace={waits}"));
+    slowed.args(["-e", &format!("inject={waits}:delay_exit={}", ms * 1000)]);
+    slowed.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => slowed.env(name, value),
+            None => slowed.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        slowed.current_dir(dir);
+    }
+    slowed.stdin(Stdio::null());
+    slowed
 }
 
 fn text(event: &Value, key: &str) -> String {
