@@ -145,7 +145,7 @@ pub(crate) struct PortUse {
     pub reset: Reset,
 
     /// Program that resets the device, with its arguments; `{port}` stands for the port. No shell
-    /// is involved.
+    /// is involved. It gets no passphrases from the environment, nor where the ledger is.
     #[arg(long, value_name = "COMMAND", required_if_eq("reset", "command"))]
     pub reset_command: Option<String>,
 
