@@ -8,9 +8,9 @@ use provision_issuer::{
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
-    AuditError, FallbackError, LotCheckError, LotRefusal, LotsError, OpenError as LedgerOpenError,
-    RecordCertificateError, RecordEnrolledError, RecordIssuedError, RevokeError, StorageError,
-    StorageFault,
+    AuditError, DatabaseRefusal, FallbackError, LotCheckError, LotRefusal, LotsError,
+    OpenError as LedgerOpenError, RecordCertificateError, RecordEnrolledError, RecordIssuedError,
+    RevokeError, StorageError, StorageFault,
 };
 use provision_station::EnrollmentFault;
 use provision_station::evidence::{PolicyFault, ProofFault};
@@ -515,7 +515,7 @@ impl Fault {
     }
 
     /// What the ledger's storage said, if that is what went wrong.
-    const fn storage_fault(&self) -> Option<&StorageFault> {
+    pub(crate) const fn storage_fault(&self) -> Option<&StorageFault> {
         match self {
             Self::LedgerStorage(error)
             | Self::LedgerOpen(LedgerOpenError::Storage(error))
@@ -768,7 +768,7 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
         }
         StorageFault::ReadOnly => {
             "nothing left unrecorded; a ledger in a file needs a file and a directory that you may \
-             write to, one in PostgreSQL the rights to read and to add"
+             write to, one in PostgreSQL a server that is no copy of another"
         }
         StorageFault::DiskFull => {
             "nothing left unrecorded; make room where the ledger is, and run the same command again"
@@ -777,6 +777,30 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
             "nothing left unrecorded; is the server up, and can it be reached from here? Then run \
              the same command again: it goes on where it was"
         }
+        StorageFault::Refused { refusal, .. } => match refusal {
+            DatabaseRefusal::Password => {
+                "nothing left unrecorded; the password is in PGPASSWORD, where `--ledger` has none; \
+                 somebody may have changed it at the server"
+            }
+            DatabaseRefusal::Role => {
+                "nothing left unrecorded; `--ledger postgres://ROLE@HOST/DATABASE` names the role: \
+                 does the server have it, may it log in, and does `pg_hba.conf` let it in from here? \
+                 One that comes by certificate has its name in it (`sslcert`)"
+            }
+            DatabaseRefusal::NoDatabase => {
+                "nothing left unrecorded; `--ledger postgres://ROLE@HOST/DATABASE` names the \
+                 database; `createdb` makes one, and `provision ledger create` a ledger in it"
+            }
+            DatabaseRefusal::NoRight => {
+                "nothing left unrecorded; the tables' owner gives a station its rights: `GRANT \
+                 SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ROLE` (who only looks needs \
+                 SELECT alone)"
+            }
+            DatabaseRefusal::TooManyConnections => {
+                "nothing left unrecorded; wait and run the same command again, or have the server \
+                 take more (`max_connections`, the role's `CONNECTION LIMIT`)"
+            }
+        },
         StorageFault::Tls { .. } => {
             "nothing left unrecorded; `sslrootcert` names the CA of the database's certificate, which \
              has to be for the host's name; `sslcert` and `sslkey` are for a server that asks"

@@ -69,7 +69,7 @@ pub(crate) fn open(given: Option<&PathBuf>, ca: &Path) -> Result<SqlLedger, Faul
 pub(crate) fn open_to_read(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
     let path = path(place.ledger.as_ref(), &place.ca);
     match address(&path)? {
-        Some(url) => Ok(SqlLedger::connect(&url, &station_key(&place.ca))?),
+        Some(url) => Ok(SqlLedger::connect_to_read(&url, &station_key(&place.ca))?),
         None => Ok(SqlLedger::open_to_read(&path)?),
     }
 }

@@ -177,16 +177,21 @@ pub(crate) fn tell(news: &News, report: &mut Report) -> Result<(), Fault> {
 /// What is said to people, and to programs.
 pub(crate) fn said(news: &News) -> (String, serde_json::Value) {
     match news {
-        News::Alone { why, left, expires_at_s } => {
+        News::Alone { why, cause, left, expires_at_s } => {
             let until = provision_issuer::inspect::time_text(*expires_at_s);
             (
                 format!("{why}; this station goes on by itself: {left} devices, until {until}"),
-                json!({ "alone": true, "left": left, "expires_at_s": expires_at_s }),
+                json!({
+                    "alone": true,
+                    "cause": cause,
+                    "left": left,
+                    "expires_at_s": expires_at_s,
+                }),
             )
         }
-        News::Waiting { file, server, devices, places } => (
+        News::Waiting { why, file, devices, places } => (
             format!(
-                "{server} could not be told: {devices} devices are in {file} alone, and {places} \
+                "{why}: {devices} devices are in {file} alone, and {places} \
                  leased places are not given back; the next run with that file does it, or `provision \
                  ledger merge --fallback {file}`"
             ),

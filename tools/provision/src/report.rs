@@ -274,14 +274,18 @@ impl Report {
 }
 
 fn fault_event(fault: &Fault) -> Value {
-    json!({
+    let mut event = json!({
         "event": "error",
         "error": fault.name(),
         "exit_code": fault.exit_code(),
         "message": fault.to_string(),
         "causes": causes(fault).map(ToString::to_string).collect::<Vec<_>>(),
         "hint": fault.hint(),
-    })
+    });
+    if let Some(storage) = fault.storage_fault() {
+        event["storage"] = storage.word().into();
+    }
+    event
 }
 
 /// To milliseconds.
