@@ -347,6 +347,12 @@ pub enum StorageFault {
 }
 
 impl StorageFault {
+    /// Whether it may be there to be read, and nothing can be added to it.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self, Self::ReadOnly | Self::Refused { refusal: DatabaseRefusal::NoRight, .. })
+    }
+
     /// One word for programs.
     #[must_use]
     pub const fn word(&self) -> &'static str {

@@ -214,6 +214,9 @@ pub(crate) enum Fault {
         /// The CA's directory.
         ca: PathBuf,
     },
+    /// A CRL needs a number, and the ledger cannot be added to.
+    #[error("a CRL has a number of its own, which the ledger has to record, and {0}")]
+    NoCrlNumber(StorageError),
     /// A device whose certificate was revoked is at the line again.
     #[error("the certificate {cert_serial} of device {device} was revoked")]
     RevokedDevice {
@@ -431,6 +434,7 @@ impl Fault {
             | Self::RecordEnrolled(RecordEnrolledError::Revoked { .. }) => 13,
             Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
+            | Self::NoCrlNumber(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_)
             | Self::RecordCertificate(_)
@@ -518,6 +522,7 @@ impl Fault {
     pub(crate) const fn storage_fault(&self) -> Option<&StorageFault> {
         match self {
             Self::LedgerStorage(error)
+            | Self::NoCrlNumber(error)
             | Self::LedgerOpen(LedgerOpenError::Storage(error))
             | Self::RecordIssued(RecordIssuedError::Storage(error))
             | Self::RecordEnrolled(RecordEnrolledError::Storage(error))
@@ -531,6 +536,10 @@ impl Fault {
 
     /// What to do next.
     pub(crate) fn hint(&self) -> &'static str {
+        if let Self::NoCrlNumber(_) = self {
+            return "nothing was written; run it where the ledger can be added to, and copy the CRLs: \
+                    two with one number would be two with different contents";
+        }
         if let Some(hint) = self.storage_fault().and_then(storage_hint) {
             return hint;
         }
@@ -729,6 +738,7 @@ impl Fault {
             | Self::Audit(_)
             | Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
+            | Self::NoCrlNumber(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_) => {
                 "no certificate leaves the station unrecorded; mend the ledger and run again"

@@ -1,6 +1,6 @@
 //! What all runs of one call share: the plan, the CA, the ledger, and how ports are used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provision_issuer::{DocumentKind, FileIssuer, Lifetime, NameText, Profile, SignedBy};
@@ -188,18 +188,22 @@ pub(crate) struct Job {
 impl Job {
     /// Opens CA and ledger. `hello` is the patience with a device's first answer.
     pub(crate) fn open(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
-        Self::open_with(arguments, arguments.forward.fallback.as_deref(), hello)
+        Self::open_with(arguments, hello, |profile, now_s| line_ledger(arguments, profile, now_s))
     }
 
-    /// The same, for what records nothing: nothing is leased, nothing is merged.
+    /// The same, for what records nothing: nothing is leased, nothing is merged, and a ledger that
+    /// may only be read will do.
     pub(crate) fn open_to_look(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
-        Self::open_with(arguments, None, hello)
+        Self::open_with(arguments, hello, |_, _| {
+            let ledger = ledger::open_to_read(arguments.ledger.as_ref(), &arguments.ca.ca)?;
+            Ok(LineLedger::One { ledger, lot: arguments.lot.clone() })
+        })
     }
 
     fn open_with(
         arguments: &JobArguments,
-        fallback: Option<&Path>,
         hello: Patience,
+        open: impl FnOnce(&Profile, u64) -> Result<LineLedger, Fault>,
     ) -> Result<Self, Fault> {
         arguments.ports.check()?;
         let endpoint = arguments
@@ -231,7 +235,7 @@ impl Job {
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
-        let ledger = line_ledger(arguments, fallback, &profile, now_s)?;
+        let ledger = open(&profile, now_s)?;
         let accept_new_key = arguments.accept_new_key;
         Ok(Self { books: Books::new(issuer, profile, ledger, accept_new_key), plan })
     }
@@ -241,13 +245,12 @@ impl Job {
 /// before anything is signed.
 fn line_ledger(
     arguments: &JobArguments,
-    fallback: Option<&Path>,
     profile: &Profile,
     now_s: u64,
 ) -> Result<LineLedger, Fault> {
     let (given, ca) = (arguments.ledger.as_ref(), &arguments.ca.ca);
     let lot = arguments.lot.clone();
-    let Some(file) = fallback else {
+    let Some(file) = arguments.forward.fallback.as_deref() else {
         return Ok(LineLedger::One { ledger: ledger::open(given, ca)?, lot });
     };
     let Some(lot) = lot else {

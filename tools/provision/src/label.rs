@@ -142,7 +142,7 @@ impl Facts {
 }
 
 pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = ledger::open_to_read(&arguments.place)?;
+    let mut ledger = ledger::open_to_read_in(&arguments.place)?;
     match &arguments.which {
         Which { device: Some(device), .. } => {
             let mut found = None;
