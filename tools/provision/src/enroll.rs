@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     if arguments.expect.is_some() && ports.len() > 1 {
         return Err(Fault::Usage("`--expect` names one device; give one port with it".into()));
     }
+    report.by(arguments.job.operator.as_ref());
     let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
     if arguments.dry_run {
         let job = Job::open_to_look(&arguments.job, hello)?;

@@ -16,6 +16,7 @@ use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
 use crate::line_ledger::{LineLedger, conflicts_of};
+use crate::operator::Operator;
 use crate::records::RecordsArguments;
 use crate::{ca, files, ledger, secret, system};
 
@@ -89,6 +90,11 @@ pub(crate) struct JobArguments {
     /// Leave the device open for another run instead of making its identity final.
     #[arg(long)]
     pub no_seal: bool,
+
+    /// Who works here, for records, reports and events; not for the ledger. Up to 64 characters: a
+    /// name, initials, or a number.
+    #[arg(long, value_name = "NAME", env = "PROVISION_OPERATOR")]
+    pub operator: Option<Operator>,
 
     #[command(flatten)]
     pub records: RecordsArguments,

@@ -61,6 +61,7 @@ mod lot;
 mod lot_report;
 mod matching;
 mod ocsp;
+mod operator;
 mod p12;
 mod plan;
 mod ports;

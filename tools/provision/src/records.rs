@@ -53,6 +53,7 @@ pub(crate) struct Records {
     dir: PathBuf,
     station: String,
     station_sha256: String,
+    operator: Option<String>,
     lot: Option<String>,
     profile: String,
 }
@@ -67,6 +68,7 @@ impl Records {
             dir: dir.clone(),
             station,
             station_sha256: hex(&station_fingerprint(&job.books.station_key()?)),
+            operator: arguments.operator.as_ref().map(ToString::to_string),
             lot: arguments.lot.as_ref().map(ToString::to_string),
             profile: job.books.profile_name(),
         };

@@ -130,6 +130,7 @@ enum News {
 }
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
+    report.by(arguments.job.operator.as_ref());
     let mut wanted = Wanted::new(&arguments.ports, arguments.slots.as_deref())?;
     // Who came this far has answered a moment ago, unless it is reset first.
     let attempts = if arguments.job.ports.reset == Reset::None { 6 } else { 20 };
