@@ -11,6 +11,7 @@
 //! that dies at any moment knows of it without the server. It leaves the station once the server has
 //! it, or once a leased place is taken for it.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -30,6 +31,7 @@ use crate::lot::Lot;
 use crate::lots::{LotCheckError, LotRefusal, LotUse};
 use crate::open_error::OpenError;
 use crate::postgres::PostgresUrl;
+use crate::search::{Found, Search};
 use crate::sql_ledger::{Issuance, SqlLedger};
 
 /// What a station records to: its server as long as it can, and a file of its own.
@@ -437,6 +439,26 @@ impl StoreAndForward {
             Err(error) if is_away(&error) => self.go_alone(&error, at_s).map(|()| None),
             found => found,
         }
+    }
+
+    /// As [`SqlLedger::search`]; alone, as far as is known here.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn search(
+        &mut self,
+        search: &Search,
+        at_s: u64,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), StorageError> {
+        if let State::AtServer { server, .. } = &mut self.state {
+            match server.search(search, each) {
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                searched => return searched,
+            }
+        }
+        self.fallback.ledger.search(search, each)
     }
 
     /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device

@@ -1,11 +1,12 @@
 //! The CA and the ledger, as runs on many ports share them: one at a time, in the order they come.
 
+use core::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{LotUse, News, RecordIssuedError, weak_key};
+use provision_ledger::{Found, LotUse, News, RecordIssuedError, weak_key};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -160,6 +161,18 @@ impl Books {
     /// Whether a new device has a place in the lot.
     pub(crate) fn check_lot(&self) -> Result<(), Fault> {
         self.with(|books| books.check_lot())
+    }
+
+    /// What the ledger has of a device, oldest first. To be looked at, as [`lot_use`](Self::lot_use).
+    pub(crate) fn search_device(
+        &self,
+        device: &DeviceSerial,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let mut books = self.lock();
+        let found = books.ledger.search_device(device, each);
+        self.heard().extend(books.ledger.news());
+        found
     }
 
     /// Name of the profile that certificates are made by.

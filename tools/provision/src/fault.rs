@@ -55,6 +55,30 @@ pub(crate) enum Fault {
         /// How many.
         lost: u64,
     },
+    /// Labels cannot be written where they are wanted.
+    #[error("cannot write labels into {}: {cause}", dir.display())]
+    Labels {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A device has passed, and its label was not written.
+    #[error("device {device} has passed, and has no label in {}: {why}", dir.display())]
+    LabelLost {
+        /// Whose.
+        device: String,
+        /// The directory it was to be in.
+        dir: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Some labels could not be written; each was reported.
+    #[error("labels that could not be written: {lost}")]
+    LabelsLost {
+        /// How many.
+        lost: u64,
+    },
     /// A serial port cannot be opened.
     #[error("cannot open port {port}: {cause}")]
     PortOpen {
@@ -460,6 +484,9 @@ impl Fault {
             Self::Records { .. }
             | Self::RecordLost { .. }
             | Self::RecordsLost { .. }
+            | Self::Labels { .. }
+            | Self::LabelLost { .. }
+            | Self::LabelsLost { .. }
             | Self::Interrupted
             | Self::Read { .. }
             | Self::Write { .. }
@@ -502,6 +529,9 @@ impl Fault {
         }
         if let Self::Records { .. } | Self::RecordLost { .. } | Self::RecordsLost { .. } = self {
             return "records";
+        }
+        if let Self::Labels { .. } | Self::LabelLost { .. } | Self::LabelsLost { .. } = self {
+            return "labels";
         }
         match self.exit_code() {
             2 => "usage",
@@ -555,6 +585,18 @@ impl Fault {
             Self::RecordsLost { .. } => {
                 "what became of the devices is told above, and in the ledger: only these records are \
                  missing; devices that are run again change nothing, and are recorded"
+            }
+            Self::Labels { .. } => {
+                "no device was touched; may you write there, and is there room? `--labels` names \
+                 another directory"
+            }
+            Self::LabelLost { .. } => {
+                "the device is as good as any: `provision label --device` makes its label; one of an \
+                 earlier certificate has to be put away first, for it claims what is no more"
+            }
+            Self::LabelsLost { .. } => {
+                "each is told above, and the devices are as good as any: `provision label --device` \
+                 makes a label, `provision label --lot` those of a lot"
             }
             Self::PortOpen { cause, .. } => match cause.kind() {
                 serialport::ErrorKind::NoDevice => {

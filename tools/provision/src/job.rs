@@ -15,6 +15,7 @@ use crate::arguments::values;
 use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
+use crate::label::LabelsArguments;
 use crate::line_ledger::{LineLedger, conflicts_of};
 use crate::operator::Operator;
 use crate::records::RecordsArguments;
@@ -98,6 +99,9 @@ pub(crate) struct JobArguments {
 
     #[command(flatten)]
     pub records: RecordsArguments,
+
+    #[command(flatten)]
+    pub labels: LabelsArguments,
 
     #[command(flatten)]
     pub ports: PortUse,

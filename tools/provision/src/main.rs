@@ -51,6 +51,7 @@ mod fullchain;
 mod host_cert;
 mod inspect;
 mod job;
+mod kept;
 mod key;
 mod kit;
 mod label;
