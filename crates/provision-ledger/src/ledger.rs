@@ -304,6 +304,14 @@ pub enum StorageFault {
         /// What happened.
         detail: String,
     },
+    /// The database server is there, and does not serve us.
+    #[error("{refusal} ({detail})")]
+    Refused {
+        /// Why.
+        refusal: DatabaseRefusal,
+        /// What it said. There is no password in it.
+        detail: String,
+    },
     /// The database server is there, and there is no TLS with it that either side believes.
     #[error("no TLS with the database server ({detail})")]
     Tls {
@@ -336,4 +344,71 @@ pub enum StorageFault {
     /// Anything else the storage may say.
     #[error(transparent)]
     Other(Box<dyn StdError + Send + Sync>),
+}
+
+impl StorageFault {
+    /// Whether it may be there to be read, and nothing can be added to it.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self, Self::ReadOnly | Self::Refused { refusal: DatabaseRefusal::NoRight, .. })
+    }
+
+    /// One word for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::ReadOnly => "read-only",
+            Self::DiskFull => "disk-full",
+            Self::Corrupt { .. } => "damaged",
+            Self::NotALedger => "not-a-ledger",
+            Self::Rule { .. } => "rule",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused { refusal, .. } => refusal.word(),
+            Self::Tls { .. } => "tls",
+            Self::TlsFile { .. } => "tls-file",
+            Self::Tampered(_) => "tampered",
+            Self::ClockBehind { .. } => "clock-behind",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
+/// Why a database server that is there does not serve us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseRefusal {
+    /// The password is wrong, or there is none (SQLSTATE 28P01).
+    Password,
+    /// The role is not there, may not log in, or not from here or in this way (28000).
+    Role,
+    /// The database is not there (3D000).
+    NoDatabase,
+    /// The role has not the right that is needed (42501).
+    NoRight,
+    /// It has as many connections as it may have, or the role has (53300). It passes by itself.
+    TooManyConnections,
+}
+
+impl DatabaseRefusal {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Role => "role",
+            Self::NoDatabase => "no-database",
+            Self::NoRight => "no-right",
+            Self::TooManyConnections => "too-many-connections",
+        }
+    }
+}
+
+impl fmt::Display for DatabaseRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password => "the database server does not take the password",
+            Self::Role => "the database server does not let the role in",
+            Self::NoDatabase => "the database server has no such database",
+            Self::NoRight => "the role lacks a right in the database",
+            Self::TooManyConnections => "the database server has no connection left",
+        })
+    }
 }

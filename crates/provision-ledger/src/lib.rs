@@ -91,8 +91,8 @@ pub use fallback::{Fallback, FallbackError, Merged};
 pub use import::{ImportError, ImportHolder, ImportRow, Imported};
 pub use leases::{Lease, LeaseHolder, LeaseTerms};
 pub use ledger::{
-    Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State, StorageError,
-    StorageFault,
+    DatabaseRefusal, Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, State,
+    StorageError, StorageFault,
 };
 pub use lot::{Lot, LotError};
 pub use lots::{LotCheckError, LotRecord, LotRefusal, LotTerms, LotUse, LotsError};

@@ -25,7 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::connection::{Connection, NoAnswer};
 use crate::database::{Access, Cell, Database, Row, Value, damaged};
-use crate::ledger::{StorageError, StorageFault};
+use crate::ledger::{DatabaseRefusal, StorageError, StorageFault};
 use crate::open_error::OpenError;
 use crate::schema;
 
@@ -266,10 +266,13 @@ impl Postgres {
         Ok(there)
     }
 
-    pub(crate) fn open(url: &PostgresUrl) -> Result<Self, OpenError> {
+    /// For what has to write, only if it may: a device should not have made its key by the time that
+    /// shows.
+    pub(crate) fn open(url: &PostgresUrl, access: Access) -> Result<Self, OpenError> {
         let mut database = Self::connect(url)?;
         let failed = |fault| StorageError { place: url.to_string(), fault };
         if !database.has_tables().map_err(failed)? {
+            database.check_schema_is_open().map_err(failed)?;
             return Err(OpenError::NotFound { path: url.to_string().into() });
         }
         let (found, known) = (database.version().map_err(failed)?, schema::VERSION);
@@ -292,7 +295,43 @@ impl Postgres {
         if synced != "on" {
             return Err(OpenError::NotDurable { place: url.to_string() });
         }
+        if access == Access::Write {
+            database.check_right_to_add().map_err(failed)?;
+        }
         Ok(database)
+    }
+
+    /// Whether rows can be added to the tables to which whatever is recorded adds some.
+    fn check_right_to_add(&mut self) -> Result<(), StorageFault> {
+        self.none_of(
+            "SELECT current_user || ' may not add to ' || relname FROM pg_class
+                WHERE relname IN ('chain', 'head') AND pg_table_is_visible(oid)
+                    AND NOT has_table_privilege(oid, 'INSERT')",
+        )
+    }
+
+    /// A schema that the role may not use looks as if it were empty.
+    fn check_schema_is_open(&mut self) -> Result<(), StorageFault> {
+        self.none_of(
+            "SELECT current_user || ' may not use the schema ' || nspname
+                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE relname = 'ledger_version' AND NOT has_schema_privilege(n.oid, 'USAGE')
+                    AND (nspname = current_user
+                        OR position(nspname in current_setting('search_path')) > 0)",
+        )
+    }
+
+    /// A right is missing for each row, which says so.
+    fn none_of(&mut self, missing: &'static str) -> Result<(), StorageFault> {
+        let mut found = Vec::new();
+        self.run(missing, &[], &mut |row| {
+            found.push(row.text(0)?);
+            Ok(())
+        })?;
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(refused(DatabaseRefusal::NoRight, found.join(", "))),
+        }
     }
 
     fn connect(url: &PostgresUrl) -> Result<Self, OpenError> {
@@ -326,14 +365,7 @@ impl Postgres {
         };
         let mut connection = match opened {
             Ok(connection) => connection,
-            Err(NoAnswer::Failed(error)) => {
-                let detail = why(&error);
-                return Err(if is_of_tls(&error) {
-                    StorageFault::Tls { detail }
-                } else {
-                    StorageFault::Unreachable { detail }
-                });
-            }
+            Err(NoAnswer::Failed(error)) => return Err(fault_of_connecting(&error)),
             Err(other) => return self.judged(Err(other)),
         };
         let patience = self.patience;
@@ -578,6 +610,31 @@ fn tls_config(
     }
 }
 
+/// Why there is no connection: one that could not be made for any other reason may be made later.
+fn fault_of_connecting(error: &tokio_postgres::Error) -> StorageFault {
+    let detail = why(error);
+    if is_of_tls(error) {
+        return StorageFault::Tls { detail };
+    }
+    // What the crate finds out by itself has no code.
+    match error.to_string().as_str() {
+        "invalid configuration" if detail.ends_with(PASSWORD_MISSING) => {
+            let detail = "it asks for one, and none is given".to_owned();
+            return refused(DatabaseRefusal::Password, detail);
+        }
+        "authentication error" => return refused(DatabaseRefusal::Role, detail),
+        _ => {}
+    }
+    match fault_of(error) {
+        refused @ StorageFault::Refused { .. } => refused,
+        _ => StorageFault::Unreachable { detail },
+    }
+}
+
+const fn refused(refusal: DatabaseRefusal, detail: String) -> StorageFault {
+    StorageFault::Refused { refusal, detail }
+}
+
 fn fault_of(error: &tokio_postgres::Error) -> StorageFault {
     let detail = why(error);
     let Some(code) = error.code() else {
@@ -590,9 +647,12 @@ fn fault_of(error: &tokio_postgres::Error) -> StorageFault {
         | SqlState::NOT_NULL_VIOLATION
         | SqlState::RAISE_EXCEPTION => StorageFault::Rule { detail },
         SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_SERIALIZATION_FAILURE => StorageFault::Locked,
-        SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => {
-            StorageFault::ReadOnly
-        }
+        SqlState::READ_ONLY_SQL_TRANSACTION => StorageFault::ReadOnly,
+        SqlState::INVALID_PASSWORD => refused(DatabaseRefusal::Password, detail),
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => refused(DatabaseRefusal::Role, detail),
+        SqlState::INVALID_CATALOG_NAME => refused(DatabaseRefusal::NoDatabase, detail),
+        SqlState::INSUFFICIENT_PRIVILEGE => refused(DatabaseRefusal::NoRight, detail),
+        SqlState::TOO_MANY_CONNECTIONS => refused(DatabaseRefusal::TooManyConnections, detail),
         SqlState::DISK_FULL => StorageFault::DiskFull,
         SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN => StorageFault::NotALedger,
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => StorageFault::Corrupt { detail },
@@ -629,6 +689,9 @@ fn is_of_tls(error: &tokio_postgres::Error) -> bool {
     }
     false
 }
+
+/// In the crate's words.
+const PASSWORD_MISSING: &str = "password missing";
 
 fn gone() -> StorageFault {
     StorageFault::Unreachable { detail: "the connection is gone".into() }

@@ -11,7 +11,7 @@ use provision_wire::DeviceSerial;
 use crate::audit::SignedHead;
 use crate::certificates::{issuer_key_id_of, revocation_of_entry, revoke_leaf};
 use crate::chain::Kind;
-use crate::database::{Database, Value, damaged, to_sql_time};
+use crate::database::{Access, Database, Value, damaged, to_sql_time};
 use crate::ledger::{
     Entry, Ledger, Receipt, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
 };
@@ -131,7 +131,24 @@ impl SqlLedger {
     ///
     /// [`OpenError`] if there is none, or if it is not one this program can write to.
     pub fn connect(url: &PostgresUrl, station_key: &Path) -> Result<Self, OpenError> {
-        let database = Box::new(Postgres::open(url)?);
+        Self::connect_for(Access::Write, url, station_key)
+    }
+
+    /// The same, to look at it alone: a role that may read is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] if there is none.
+    pub fn connect_to_read(url: &PostgresUrl, station_key: &Path) -> Result<Self, OpenError> {
+        Self::connect_for(Access::Read, url, station_key)
+    }
+
+    fn connect_for(
+        access: Access,
+        url: &PostgresUrl,
+        station_key: &Path,
+    ) -> Result<Self, OpenError> {
+        let database = Box::new(Postgres::open(url, access)?);
         let station = Station::InFile(station_key.to_owned());
         Ok(Self { database, place: url.to_string(), station, ignore_clock: false, known: None })
     }

@@ -11,6 +11,7 @@
 //! that dies at any moment knows of it without the server. It leaves the station once the server has
 //! it, or once a leased place is taken for it.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,12 +24,14 @@ use crate::certificates::{Certificates as _, RevocationRecord};
 use crate::fallback::{Fallback, FallbackError, Merged};
 use crate::leases::{Lease, LeaseTerms};
 use crate::ledger::{
-    Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError, StorageFault,
+    DatabaseRefusal, Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError,
+    StorageFault,
 };
 use crate::lot::Lot;
 use crate::lots::{LotCheckError, LotRefusal, LotUse};
 use crate::open_error::OpenError;
 use crate::postgres::PostgresUrl;
+use crate::search::{Found, Search};
 use crate::sql_ledger::{Issuance, SqlLedger};
 
 /// What a station records to: its server as long as it can, and a file of its own.
@@ -70,16 +73,21 @@ enum State {
     Alone {
         /// When to look for it again, in seconds since 1970-01-01 UTC.
         look_at_s: u64,
+        /// Why, in the word that the operator heard last.
+        why: &'static str,
     },
 }
 
 /// What the operator should hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// The server is away; the station goes on by itself.
+    /// The server is away, or does not serve us; the station goes on by itself. Once more if the
+    /// server came back meanwhile, and refuses.
     Alone {
         /// What happened.
         why: String,
+        /// The same in one word, as [`StorageFault::word`] has it.
+        cause: &'static str,
         /// How many devices may be made.
         left: u64,
         /// Until when, in seconds since 1970-01-01 UTC.
@@ -89,10 +97,10 @@ pub enum News {
     Merged(Merged),
     /// The station ends, and its server is away: what it recorded is in its file alone.
     Waiting {
+        /// Why the server was not told.
+        why: String,
         /// Which file.
         file: String,
-        /// Which server.
-        server: String,
         /// How many devices the server is to hear of.
         devices: u64,
         /// How many leased places are not given back.
@@ -131,7 +139,8 @@ impl Look {
 
 impl StoreAndForward {
     /// Opens the ledger at the server, merges what is in the file, and leases places. If the server
-    /// is away, and the file has a lease that is good for the lot, the station begins alone.
+    /// is away, and the file has a lease that is good for the lot, the station begins alone; but not
+    /// if it is there and refuses what only somebody can mend, such as a password.
     ///
     /// # Errors
     ///
@@ -153,12 +162,15 @@ impl StoreAndForward {
             fallback,
             wish,
             ignore_clock,
-            state: State::Alone { look_at_s: 0 },
+            state: State::Alone { look_at_s: 0, why: "" },
             gave_up: false,
             news: Vec::new(),
         };
         let Err(error) = opened.connect(at_s) else { return Ok(opened) };
         let error = error.out_of_reach()?;
+        if is_for_somebody_to_mend(&error) {
+            return Err(error.into());
+        }
         let LeaseWish { lot, profile, .. } = &opened.wish;
         match opened.fallback.check_lot(lot, profile, at_s) {
             Ok(()) => {
@@ -205,7 +217,7 @@ impl StoreAndForward {
     ///
     /// # Errors
     ///
-    /// [`FallbackError`], but not for a server that is still away, or has no turn for us.
+    /// [`FallbackError`], but not for a server that is still away, refuses us, or has no turn for us.
     pub fn look_for_server(&mut self, at_s: u64) -> Result<(), FallbackError> {
         match &self.state {
             State::Alone { .. } => match self.begin_look(at_s) {
@@ -223,7 +235,7 @@ impl StoreAndForward {
     /// [`end_look`](Self::end_look); until then nobody else looks.
     pub fn begin_look(&mut self, at_s: u64) -> Option<Look> {
         match &mut self.state {
-            State::Alone { look_at_s } if at_s >= *look_at_s => {
+            State::Alone { look_at_s, .. } if at_s >= *look_at_s => {
                 *look_at_s = at_s.saturating_add(LOOK_AFTER_S);
                 Some(self.a_look())
             }
@@ -237,20 +249,24 @@ impl StoreAndForward {
     ///
     /// As [`look_for_server`](Self::look_for_server).
     pub fn end_look(&mut self, looked: Looked, at_s: u64) -> Result<(), FallbackError> {
-        if !self.is_alone() {
-            return Ok(());
-        }
+        let State::Alone { why, .. } = self.state else { return Ok(()) };
         let (began, took) = (Instant::now(), looked.took);
         let settled = match looked.server {
             Ok(server) => self.settle(server, at_s).map_err(FallbackError::from),
             Err(error) => Err(error.into()),
         };
         let Err(error) = settled else { return Ok(()) };
-        error.out_of_reach()?;
+        let error = error.out_of_reach()?;
+        // It is back, and somebody has to mend it: the operator heard of another reason.
+        if is_for_somebody_to_mend(&error) && error.fault.word() != why {
+            self.go_alone(&error, at_s)?;
+        }
         // One that does not even refuse holds the line up, each time.
         let took_s = took.saturating_add(began.elapsed()).as_secs();
         let after_s = LOOK_AFTER_S + took_s.saturating_mul(12);
-        self.state = State::Alone { look_at_s: at_s.saturating_add(after_s) };
+        if let State::Alone { look_at_s, .. } = &mut self.state {
+            *look_at_s = at_s.saturating_add(after_s);
+        }
         Ok(())
     }
 
@@ -271,15 +287,15 @@ impl StoreAndForward {
     }
 
     /// Ends the station: brings the server what it does not have yet, and gives back what is left of
-    /// the lease, or leases anew, whichever was wished. If the server is away, or has no turn for us,
-    /// [`news`](Self::news) says what waits for it.
+    /// the lease, or leases anew, whichever was wished. If the server is away, refuses us, or has no
+    /// turn for us, [`news`](Self::news) says what waits for it.
     ///
     /// # Errors
     ///
-    /// [`FallbackError`], but not for a server that is away, or has no turn for us.
+    /// [`FallbackError`], but not for a server that is away, refuses us, or has no turn for us.
     pub fn end(&mut self, at_s: u64) -> Result<(), FallbackError> {
         let Err(error) = self.end_at_server(at_s) else { return Ok(()) };
-        self.tell_what_waits()?;
+        self.tell_what_waits(error.to_string())?;
         error.out_of_reach()?;
         Ok(())
     }
@@ -297,13 +313,13 @@ impl StoreAndForward {
         Ok(())
     }
 
-    fn tell_what_waits(&mut self) -> Result<(), StorageError> {
+    fn tell_what_waits(&mut self, why: String) -> Result<(), StorageError> {
         let devices = self.fallback.waiting()?;
         let lease = if self.wish.keep { None } else { self.fallback.lease()? };
         let places = lease.as_ref().map_or(0, Lease::left);
         if devices > 0 || places > 0 {
-            let (file, server) = (self.fallback.ledger.place().into(), self.server.to_string());
-            self.news.push(News::Waiting { file, server, devices, places });
+            let file = self.fallback.ledger.place().into();
+            self.news.push(News::Waiting { why, file, devices, places });
         }
         Ok(())
     }
@@ -425,6 +441,26 @@ impl StoreAndForward {
         }
     }
 
+    /// As [`SqlLedger::search`]; alone, as far as is known here.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`].
+    pub fn search(
+        &mut self,
+        search: &Search,
+        at_s: u64,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), StorageError> {
+        if let State::AtServer { server, .. } = &mut self.state {
+            match server.search(search, each) {
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                searched => return searched,
+            }
+        }
+        self.fallback.ledger.search(search, each)
+    }
+
     /// As [`SqlLedger::record`], in the lot of the lease. Alone, it takes a leased place, and a device
     /// that is known keeps its key whatever the operator says. If the server goes away while a key
     /// is replaced, that is an error: only the server knows which certificate ends by it.
@@ -523,7 +559,7 @@ impl StoreAndForward {
 
     /// Takes the server that the station is at: it is alone unless it settles again.
     fn leave_server(&mut self, at_s: u64) -> Option<Box<SqlLedger>> {
-        match core::mem::replace(&mut self.state, State::Alone { look_at_s: at_s }) {
+        match core::mem::replace(&mut self.state, State::Alone { look_at_s: at_s, why: "" }) {
             State::AtServer { server, .. } => Some(server),
             alone @ State::Alone { .. } => {
                 self.state = alone;
@@ -534,10 +570,12 @@ impl StoreAndForward {
 
     /// From now on by itself.
     fn go_alone(&mut self, error: &StorageError, at_s: u64) -> Result<(), StorageError> {
-        self.state = State::Alone { look_at_s: at_s.saturating_add(LOOK_AFTER_S) };
+        let cause = error.fault.word();
+        self.state = State::Alone { look_at_s: at_s.saturating_add(LOOK_AFTER_S), why: cause };
         let lease = self.fallback.lease()?;
         self.news.push(News::Alone {
             why: error.to_string(),
+            cause,
             left: lease.as_ref().map_or(0, Lease::left),
             expires_at_s: lease.map_or(at_s, |lease| lease.expires_at_s),
         });
@@ -567,10 +605,19 @@ impl StoreAndForward {
     }
 }
 
-/// One whose certificate has ended over night, or is another's, is away for those who do not believe
-/// it.
+/// Whether a station that has begun goes on without it. One whose certificate has ended over night,
+/// or is another's, is away for those who do not believe it; and where somebody changes passwords or
+/// rights during a shift, the line does not stand still for it.
 fn is_away(error: &StorageError) -> bool {
-    matches!(error.fault, StorageFault::Unreachable { .. } | StorageFault::Tls { .. })
+    use StorageFault::{Refused, Tls, Unreachable};
+    matches!(error.fault, Unreachable { .. } | Tls { .. } | Refused { .. })
+}
+
+/// It will refuse the next time as well, until somebody has changed something. That it has no
+/// connection left passes by itself.
+fn is_for_somebody_to_mend(error: &StorageError) -> bool {
+    matches!(&error.fault, StorageFault::Refused { refusal, .. }
+        if *refusal != DatabaseRefusal::TooManyConnections)
 }
 
 impl StorageError {

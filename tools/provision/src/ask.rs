@@ -115,7 +115,7 @@ fn prove(arguments: &AskProve, report: &mut Report) -> Result<(), Fault> {
             .map_err(|fault| Fault::Usage(fault.to_string()))?,
         None => {
             let place = ledger::path(arguments.ledger.as_ref(), &arguments.ca);
-            let mut ledger = ledger::open(arguments.ledger.as_ref(), &arguments.ca)?;
+            let mut ledger = ledger::open_to_read(arguments.ledger.as_ref(), &arguments.ca)?;
             let live = ledger.live(&hello.device)?.ok_or_else(|| Fault::NotInLedger {
                 device: hello.device.to_string(),
                 ledger: place,

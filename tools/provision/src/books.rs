@@ -1,12 +1,13 @@
 //! The CA and the ledger, as runs on many ports share them: one at a time, and those who wait to have
 //! something recorded wait for the disk together.
 
+use core::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provision_csr::PublicKey;
 use provision_issuer::verify::{CrlScope, Purpose, VerifyRequest, verify};
 use provision_issuer::{FileIssuer, Issuer as _, Profile};
-use provision_ledger::{LotUse, News, RecordIssuedError, StorageError, weak_key};
+use provision_ledger::{Found, LotUse, News, RecordIssuedError, StorageError, weak_key};
 use provision_station::enrollment::Record;
 use provision_station::evidence::{ApprovedCsr, Chain, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -243,6 +244,18 @@ impl Books {
 
     fn check_lot_in(&self, ledger: &mut LineLedger) -> Result<(), Fault> {
         ledger.check_lot(&self.profile.name, system::now_s()?)
+    }
+
+    /// What the ledger has of a device, oldest first. To be looked at, as [`lot_use`](Self::lot_use).
+    pub(crate) fn search_device(
+        &self,
+        device: &DeviceSerial,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let mut ledger = lock(self.to_look());
+        let found = ledger.search_device(device, each);
+        self.heard().extend(ledger.news());
+        found
     }
 
     /// Name of the profile that certificates are made by.

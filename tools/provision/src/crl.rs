@@ -12,7 +12,7 @@ use provision_issuer::{
     CertifyError, CrlEntries, CrlRequest, CrlSource, DocumentKind, KeyProtection, Reason, Revoked,
     replace_file, to_pem,
 };
-use provision_ledger::{Certificates as _, SqlLedger};
+use provision_ledger::{Certificates as _, OpenError as LedgerOpenError, SqlLedger};
 use serde_json::{Value, json};
 
 use crate::arguments::Form;
@@ -137,7 +137,13 @@ impl Making {
     }
 
     fn open_ledger(&self) -> Result<SqlLedger, Fault> {
-        ledger::open(self.ledger.as_ref(), &self.place.ca)
+        let opened = ledger::open(self.ledger.as_ref(), &self.place.ca);
+        opened.map_err(|fault| match fault {
+            Fault::LedgerOpen(LedgerOpenError::Storage(error)) if error.fault.is_read_only() => {
+                Fault::NoCrlNumber(error)
+            }
+            other => other,
+        })
     }
 
     /// What opens the keys that are there.

@@ -13,8 +13,8 @@ use crate::cli::Enroll;
 use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::Job;
+use crate::kept::{Keeper, Kept, Lost};
 use crate::line::Line;
-use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
 use crate::{line_ledger, plan, run};
 
@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     if arguments.expect.is_some() && ports.len() > 1 {
         return Err(Fault::Usage("`--expect` names one device; give one port with it".into()));
     }
+    report.by(arguments.job.operator.as_ref());
     let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
     if arguments.dry_run {
         let job = Job::open_to_look(&arguments.job, hello)?;
@@ -48,26 +49,26 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     }
     let job = Job::open(&arguments.job, hello)?;
     tell_news(&job, None, report)?;
-    let records = Records::open(&arguments.job, &job)?;
+    let kept = Kept::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
     let mut bars = (report.has_terminal() && !arguments.plain && ports.len() <= bars::PORTS_MAX)
         .then(|| Bars::open(ports));
-    let (mut failed, mut exit_code, mut lost) = (0, None, 0);
+    let (mut failed, mut exit_code, mut lost) = (0, None, Lost::default());
     let ran = thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
         for port in ports {
-            let (tell, job, ending, records) = (tell.clone(), &job, &ending, records.as_ref());
+            let (tell, job, ending, kept) = (tell.clone(), &job, &ending, &kept);
             scope.spawn(move || {
                 let started = Instant::now();
-                let mut recorder = Recorder::new(records, None);
+                let mut keeper = Keeper::new(kept, &job.books, None);
                 let progress = |progress| {
-                    recorder.hear(&progress);
+                    keeper.hear(&progress);
                     // Nobody listens any more if the output is gone: the run goes on all the same.
                     let _ = tell.send((port.as_str(), Told::Progress(progress)));
                 };
                 let result = enroll(port, arguments, job, ending, progress);
                 let seconds = started.elapsed().as_secs_f64();
-                if let Err(fault) = recorder.end(port, result.as_ref(), None, seconds) {
+                for fault in keeper.end(port, result.as_ref(), None, seconds) {
                     let _ = tell.send((port.as_str(), Told::Unrecorded(fault)));
                 }
                 let _ = tell.send((port.as_str(), Told::Ended(Box::new(result), seconds)));
@@ -82,7 +83,7 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
                     None => report.progress(At::port(port), &progress)?,
                 },
                 Told::Unrecorded(fault) => {
-                    lost += 1;
+                    lost.count(&fault);
                     aside(bars.as_ref(), || report.unrecorded(At::port(port), &fault))?;
                 }
                 Told::Ended(result, seconds) => {
@@ -112,11 +113,11 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
     });
     let closed = job.books.close();
     tell_news(&job, bars.as_ref(), report)?;
-    let result = match exit_code {
+    let result = match (exit_code, lost.fault()) {
         _ if ran.is_err() => ran,
-        None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => return closed,
-        Some(exit_code) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
+        (None, Some(lost)) => Err(lost),
+        (None, None) => return closed,
+        (Some(exit_code), _) => Err(Fault::Some { failed, ports: ports.len(), exit_code }),
     };
     if let Err(fault) = closed {
         aside(bars.as_ref(), || report.fault(None, &fault));

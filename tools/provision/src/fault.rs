@@ -8,9 +8,9 @@ use provision_issuer::{
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
-    AuditError, FallbackError, LotCheckError, LotRefusal, LotsError, OpenError as LedgerOpenError,
-    RecordCertificateError, RecordEnrolledError, RecordIssuedError, RevokeError, StorageError,
-    StorageFault,
+    AuditError, DatabaseRefusal, FallbackError, LotCheckError, LotRefusal, LotsError,
+    OpenError as LedgerOpenError, RecordCertificateError, RecordEnrolledError, RecordIssuedError,
+    RevokeError, StorageError, StorageFault,
 };
 use provision_station::EnrollmentFault;
 use provision_station::evidence::{PolicyFault, ProofFault};
@@ -52,6 +52,30 @@ pub(crate) enum Fault {
     /// Some records could not be written; each was reported.
     #[error("records that could not be written: {lost}")]
     RecordsLost {
+        /// How many.
+        lost: u64,
+    },
+    /// Labels cannot be written where they are wanted.
+    #[error("cannot write labels into {}: {cause}", dir.display())]
+    Labels {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A device has passed, and its label was not written.
+    #[error("device {device} has passed, and has no label in {}: {why}", dir.display())]
+    LabelLost {
+        /// Whose.
+        device: String,
+        /// The directory it was to be in.
+        dir: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Some labels could not be written; each was reported.
+    #[error("labels that could not be written: {lost}")]
+    LabelsLost {
         /// How many.
         lost: u64,
     },
@@ -214,6 +238,9 @@ pub(crate) enum Fault {
         /// The CA's directory.
         ca: PathBuf,
     },
+    /// A CRL needs a number, and the ledger cannot be added to.
+    #[error("a CRL has a number of its own, which the ledger has to record, and {0}")]
+    NoCrlNumber(StorageError),
     /// A device whose certificate was revoked is at the line again.
     #[error("the certificate {cert_serial} of device {device} was revoked")]
     RevokedDevice {
@@ -431,6 +458,7 @@ impl Fault {
             | Self::RecordEnrolled(RecordEnrolledError::Revoked { .. }) => 13,
             Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
+            | Self::NoCrlNumber(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_)
             | Self::RecordCertificate(_)
@@ -456,6 +484,9 @@ impl Fault {
             Self::Records { .. }
             | Self::RecordLost { .. }
             | Self::RecordsLost { .. }
+            | Self::Labels { .. }
+            | Self::LabelLost { .. }
+            | Self::LabelsLost { .. }
             | Self::Interrupted
             | Self::Read { .. }
             | Self::Write { .. }
@@ -499,6 +530,9 @@ impl Fault {
         if let Self::Records { .. } | Self::RecordLost { .. } | Self::RecordsLost { .. } = self {
             return "records";
         }
+        if let Self::Labels { .. } | Self::LabelLost { .. } | Self::LabelsLost { .. } = self {
+            return "labels";
+        }
         match self.exit_code() {
             2 => "usage",
             10 => "no-answer",
@@ -515,9 +549,10 @@ impl Fault {
     }
 
     /// What the ledger's storage said, if that is what went wrong.
-    const fn storage_fault(&self) -> Option<&StorageFault> {
+    pub(crate) const fn storage_fault(&self) -> Option<&StorageFault> {
         match self {
             Self::LedgerStorage(error)
+            | Self::NoCrlNumber(error)
             | Self::LedgerOpen(LedgerOpenError::Storage(error))
             | Self::RecordIssued(RecordIssuedError::Storage(error))
             | Self::RecordEnrolled(RecordEnrolledError::Storage(error))
@@ -531,6 +566,10 @@ impl Fault {
 
     /// What to do next.
     pub(crate) fn hint(&self) -> &'static str {
+        if let Self::NoCrlNumber(_) = self {
+            return "nothing was written; run it where the ledger can be added to, and copy the CRLs: \
+                    two with one number would be two with different contents";
+        }
         if let Some(hint) = self.storage_fault().and_then(storage_hint) {
             return hint;
         }
@@ -546,6 +585,18 @@ impl Fault {
             Self::RecordsLost { .. } => {
                 "what became of the devices is told above, and in the ledger: only these records are \
                  missing; devices that are run again change nothing, and are recorded"
+            }
+            Self::Labels { .. } => {
+                "no device was touched; may you write there, and is there room? `--labels` names \
+                 another directory"
+            }
+            Self::LabelLost { .. } => {
+                "the device is as good as any: `provision label --device` makes its label; one of an \
+                 earlier certificate has to be put away first, for it claims what is no more"
+            }
+            Self::LabelsLost { .. } => {
+                "each is told above, and the devices are as good as any: `provision label --device` \
+                 makes a label, `provision label --lot` those of a lot"
             }
             Self::PortOpen { cause, .. } => match cause.kind() {
                 serialport::ErrorKind::NoDevice => {
@@ -729,6 +780,7 @@ impl Fault {
             | Self::Audit(_)
             | Self::LedgerOpen(_)
             | Self::LedgerStorage(_)
+            | Self::NoCrlNumber(_)
             | Self::RecordIssued(_)
             | Self::RecordEnrolled(_) => {
                 "no certificate leaves the station unrecorded; mend the ledger and run again"
@@ -768,7 +820,7 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
         }
         StorageFault::ReadOnly => {
             "nothing left unrecorded; a ledger in a file needs a file and a directory that you may \
-             write to, one in PostgreSQL the rights to read and to add"
+             write to, one in PostgreSQL a server that is no copy of another"
         }
         StorageFault::DiskFull => {
             "nothing left unrecorded; make room where the ledger is, and run the same command again"
@@ -777,6 +829,30 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
             "nothing left unrecorded; is the server up, and can it be reached from here? Then run \
              the same command again: it goes on where it was"
         }
+        StorageFault::Refused { refusal, .. } => match refusal {
+            DatabaseRefusal::Password => {
+                "nothing left unrecorded; the password is in PGPASSWORD, where `--ledger` has none; \
+                 somebody may have changed it at the server"
+            }
+            DatabaseRefusal::Role => {
+                "nothing left unrecorded; `--ledger postgres://ROLE@HOST/DATABASE` names the role: \
+                 does the server have it, may it log in, and does `pg_hba.conf` let it in from here? \
+                 One that comes by certificate has its name in it (`sslcert`)"
+            }
+            DatabaseRefusal::NoDatabase => {
+                "nothing left unrecorded; `--ledger postgres://ROLE@HOST/DATABASE` names the \
+                 database; `createdb` makes one, and `provision ledger create` a ledger in it"
+            }
+            DatabaseRefusal::NoRight => {
+                "nothing left unrecorded; the tables' owner gives a station its rights: `GRANT \
+                 SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ROLE` (who only looks needs \
+                 SELECT alone)"
+            }
+            DatabaseRefusal::TooManyConnections => {
+                "nothing left unrecorded; wait and run the same command again, or have the server \
+                 take more (`max_connections`, the role's `CONNECTION LIMIT`)"
+            }
+        },
         StorageFault::Tls { .. } => {
             "nothing left unrecorded; `sslrootcert` names the CA of the database's certificate, which \
              has to be for the host's name; `sslcert` and `sslkey` are for a server that asks"

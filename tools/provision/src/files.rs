@@ -1,6 +1,6 @@
 //! Files that are read and written, `-` for standard input and output.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments::{Form, Output};
 use crate::fault::Fault;
-use crate::report::Report;
+use crate::report::{Report, hex};
 
 /// Reads a file that may hold anything, but not more than can be meant.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
@@ -65,6 +65,32 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(),
         return Ok(());
     }
     create_file(path, bytes, access).map_err(Fault::File)
+}
+
+/// Makes a directory, if it is not there, and has it take so many bytes, which are removed again.
+pub(crate) fn probe(dir: &Path, len: usize) -> io::Result<()> {
+    let unique =
+        crate::system::bytes::<8>().map_err(|fault| io::Error::other(fault.to_string()))?;
+    let name = format!(".probe-{}", hex(&unique));
+    fs::create_dir_all(dir)?;
+    write_whole(dir, &name, &vec![b' '; len])?;
+    fs::remove_file(dir.join(name))
+}
+
+/// Writes under a name that nobody reads, and gives the file its own name once all of it is on the
+/// disk: whoever looks, and whatever happens to this program or its machine, sees it whole.
+pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let begun = dir.join(format!(".{name}.tmp"));
+    let write = || {
+        let mut file = File::create_new(&begun)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&begun, dir.join(name))
+    };
+    write().inspect_err(|_| {
+        // It may never have been there.
+        let _ = fs::remove_file(&begun);
+    })
 }
 
 /// Writes a public document as asked, and tells of it.

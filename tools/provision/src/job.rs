@@ -1,6 +1,6 @@
 //! What all runs of one call share: the plan, the CA, the ledger, and how ports are used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provision_issuer::{DocumentKind, FileIssuer, Lifetime, NameText, Profile, SignedBy};
@@ -15,7 +15,9 @@ use crate::arguments::values;
 use crate::books::Books;
 use crate::cli::{CaPlace, Unchecked};
 use crate::fault::Fault;
+use crate::label::LabelsArguments;
 use crate::line_ledger::{LineLedger, conflicts_of};
+use crate::operator::Operator;
 use crate::records::RecordsArguments;
 use crate::{ca, files, ledger, secret, system};
 
@@ -90,8 +92,16 @@ pub(crate) struct JobArguments {
     #[arg(long)]
     pub no_seal: bool,
 
+    /// Who works here, for records, reports and events; not for the ledger. Up to 64 characters: a
+    /// name, initials, or a number.
+    #[arg(long, value_name = "NAME", env = "PROVISION_OPERATOR")]
+    pub operator: Option<Operator>,
+
     #[command(flatten)]
     pub records: RecordsArguments,
+
+    #[command(flatten)]
+    pub labels: LabelsArguments,
 
     #[command(flatten)]
     pub ports: PortUse,
@@ -145,7 +155,7 @@ pub(crate) struct PortUse {
     pub reset: Reset,
 
     /// Program that resets the device, with its arguments; `{port}` stands for the port. No shell
-    /// is involved.
+    /// is involved. It gets no passphrases from the environment, nor where the ledger is.
     #[arg(long, value_name = "COMMAND", required_if_eq("reset", "command"))]
     pub reset_command: Option<String>,
 
@@ -188,18 +198,26 @@ pub(crate) struct Job {
 impl Job {
     /// Opens CA and ledger. `hello` is the patience with a device's first answer.
     pub(crate) fn open(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
-        Self::open_with(arguments, arguments.forward.fallback.as_deref(), hello)
+        Self::open_with(arguments, hello, |profile, now_s| {
+            let ledger = line_ledger(arguments, profile, now_s)?;
+            let looking = match &ledger {
+                LineLedger::One { .. } => Some(ledger_to_look(arguments)?),
+                LineLedger::Forwarding { .. } => None,
+            };
+            Ok((ledger, looking))
+        })
     }
 
-    /// The same, for what records nothing: nothing is leased, nothing is merged.
+    /// The same, for what records nothing: nothing is leased, nothing is merged, and a ledger that
+    /// may only be read will do.
     pub(crate) fn open_to_look(arguments: &JobArguments, hello: Patience) -> Result<Self, Fault> {
-        Self::open_with(arguments, None, hello)
+        Self::open_with(arguments, hello, |_, _| Ok((ledger_to_look(arguments)?, None)))
     }
 
     fn open_with(
         arguments: &JobArguments,
-        fallback: Option<&Path>,
         hello: Patience,
+        open: impl FnOnce(&Profile, u64) -> Result<(LineLedger, Option<LineLedger>), Fault>,
     ) -> Result<Self, Fault> {
         arguments.ports.check()?;
         let endpoint = arguments
@@ -231,30 +249,28 @@ impl Job {
             seal: !arguments.no_seal,
             timing: Timing { hello, ..Timing::default() },
         };
-        let ledger = line_ledger(arguments, fallback, &profile, now_s)?;
-        let looking = match &ledger {
-            LineLedger::One { .. } => Some(LineLedger::One {
-                ledger: ledger::open(arguments.ledger.as_ref(), &place.ca)?,
-                lot: arguments.lot.clone(),
-            }),
-            LineLedger::Forwarding { .. } => None,
-        };
+        let (ledger, looking) = open(&profile, now_s)?;
         let accept_new_key = arguments.accept_new_key;
         Ok(Self { books: Books::new(issuer, profile, ledger, looking, accept_new_key), plan })
     }
+}
+
+/// The ledger, to be read alone.
+fn ledger_to_look(arguments: &JobArguments) -> Result<LineLedger, Fault> {
+    let ledger = ledger::open_to_read(arguments.ledger.as_ref(), &arguments.ca.ca)?;
+    Ok(LineLedger::One { ledger, lot: arguments.lot.clone() })
 }
 
 /// The ledger, with a file to go on in if one is named. Conflicts that a merge found end the program
 /// before anything is signed.
 fn line_ledger(
     arguments: &JobArguments,
-    fallback: Option<&Path>,
     profile: &Profile,
     now_s: u64,
 ) -> Result<LineLedger, Fault> {
     let (given, ca) = (arguments.ledger.as_ref(), &arguments.ca.ca);
     let lot = arguments.lot.clone();
-    let Some(file) = fallback else {
+    let Some(file) = arguments.forward.fallback.as_deref() else {
         return Ok(LineLedger::One { ledger: ledger::open(given, ca)?, lot });
     };
     let Some(lot) = lot else {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   claim      what the QR code says
+//!   keep       labels that a run makes of devices as they pass
 //!   layout     where everything stands, in the printer's dots
 //!   png, svg, zpl   the forms it is written in
 //! ```
@@ -11,6 +12,7 @@
 //! device can, by its key.
 
 mod claim;
+mod keep;
 mod layout;
 mod png;
 mod svg;
@@ -18,7 +20,7 @@ mod zpl;
 
 use core::ops::ControlFlow;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use provision_issuer::Access;
@@ -33,6 +35,8 @@ use crate::{files, ledger};
 
 use claim::ClaimUrl;
 use layout::{Dpi, Layout, Size};
+
+pub(crate) use keep::{Labels, LabelsArguments};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -134,6 +138,19 @@ impl Facts {
         })
     }
 
+    /// Of the newest certificate of a device, of all that `search` hands over, oldest first.
+    fn newest(
+        device: &DeviceSerial,
+        search: impl FnOnce(&mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        let mut newest = Err("it is not in the ledger");
+        search(&mut |found| {
+            newest = Self::of(&found);
+            ControlFlow::Continue(())
+        })?;
+        newest.map_err(|why| Fault::NoLabel { device: device.to_string(), why })
+    }
+
     /// The fingerprint for people: its first eight bytes, in fours.
     fn short_sha256(&self) -> String {
         let digits: Vec<char> = self.sha256.chars().take(16).collect();
@@ -142,22 +159,19 @@ impl Facts {
 }
 
 pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = ledger::open_to_read(&arguments.place)?;
+    let look = Look {
+        format: arguments.format,
+        claim_url: arguments.claim_url.clone(),
+        size: arguments.size,
+        dpi: arguments.dpi,
+    };
+    let mut ledger = ledger::open_to_read_in(&arguments.place)?;
     match &arguments.which {
         Which { device: Some(device), .. } => {
-            let mut found = None;
-            // Oldest first: the last one counts.
-            ledger.search(&Search::Device(device.clone()), &mut |one| {
-                found = Some(Facts::of(&one));
-                ControlFlow::Continue(())
+            let facts = Facts::newest(device, |each| {
+                Ok(ledger.search(&Search::Device(device.clone()), each)?)
             })?;
-            let device = device.to_string();
-            let facts = match found {
-                Some(Ok(facts)) => facts,
-                Some(Err(why)) => return Err(Fault::NoLabel { device, why }),
-                None => return Err(Fault::NoLabel { device, why: "it is not in the ledger" }),
-            };
-            let label = draw(arguments, &facts)?;
+            let label = look.draw(&facts)?;
             files::write_new(&arguments.out, &label, Access::EverybodyReads)?;
             if files::is_dash(&arguments.out) {
                 return Ok(());
@@ -194,8 +208,8 @@ pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
             let dir = &arguments.out;
             fs::create_dir_all(dir).map_err(|cause| Fault::Write { path: dir.clone(), cause })?;
             for facts in &all {
-                let label = draw(arguments, facts)?;
-                let path = in_dir(dir, facts, arguments.format);
+                let label = look.draw(facts)?;
+                let path = dir.join(look.name_of(facts));
                 files::write_new(&path, &label, Access::EverybodyReads)?;
             }
             let count = all.len();
@@ -212,16 +226,28 @@ pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
     }
 }
 
-fn in_dir(dir: &Path, facts: &Facts, format: Format) -> PathBuf {
-    dir.join(format!("{}.{}", files::name_of(&facts.device), format.ending()))
+/// What labels look like.
+#[derive(Debug)]
+struct Look {
+    format: Format,
+    claim_url: ClaimUrl,
+    size: Size,
+    dpi: Dpi,
 }
 
-fn draw(arguments: &Label, facts: &Facts) -> Result<Vec<u8>, Fault> {
-    let claim = arguments.claim_url.of(facts);
-    let layout = Layout::new(facts, &claim, arguments.size, arguments.dpi)?;
-    Ok(match arguments.format {
-        Format::Png => png::write(&layout, arguments.dpi)?,
-        Format::Svg => svg::write(&layout, arguments.size).into_bytes(),
-        Format::Zpl => zpl::write(&layout, &claim).into_bytes(),
-    })
+impl Look {
+    /// The file's, in a directory of labels.
+    fn name_of(&self, facts: &Facts) -> String {
+        format!("{}.{}", files::name_of(&facts.device), self.format.ending())
+    }
+
+    fn draw(&self, facts: &Facts) -> Result<Vec<u8>, Fault> {
+        let claim = self.claim_url.of(facts);
+        let layout = Layout::new(facts, &claim, self.size, self.dpi)?;
+        Ok(match self.format {
+            Format::Png => png::write(&layout, self.dpi)?,
+            Format::Svg => svg::write(&layout, self.size).into_bytes(),
+            Format::Zpl => zpl::write(&layout, &claim).into_bytes(),
+        })
+    }
 }

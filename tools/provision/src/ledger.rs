@@ -65,13 +65,18 @@ pub(crate) fn open(given: Option<&PathBuf>, ca: &Path) -> Result<SqlLedger, Faul
     Ok(ledger)
 }
 
-/// Opens it for a command that only looks, which needs no more than to read it.
-pub(crate) fn open_to_read(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
-    let path = path(place.ledger.as_ref(), &place.ca);
+/// Opens it for what only looks, which needs no more than to read it.
+pub(crate) fn open_to_read(given: Option<&PathBuf>, ca: &Path) -> Result<SqlLedger, Fault> {
+    let path = path(given, ca);
     match address(&path)? {
-        Some(url) => Ok(SqlLedger::connect(&url, &station_key(&place.ca))?),
+        Some(url) => Ok(SqlLedger::connect_to_read(&url, &station_key(ca))?),
         None => Ok(SqlLedger::open_to_read(&path)?),
     }
+}
+
+/// The same, as the command line says.
+pub(crate) fn open_to_read_in(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
+    open_to_read(place.ledger.as_ref(), &place.ca)
 }
 
 /// The same as [`open`], as the command line says.

@@ -1,9 +1,11 @@
 //! What the line records to: one ledger, or a server with a file for when it is away.
 
+use core::ops::ControlFlow;
+
 use provision_csr::PublicKey;
 use provision_ledger::{
-    Certificates as _, Issuance, Ledger as _, Look, Looked, Lot, LotUse, News, RevocationRecord,
-    SqlLedger, StorageError, StoreAndForward, Together,
+    Certificates as _, Found, Holder, Issuance, Ledger as _, Look, Looked, Lot, LotUse, News,
+    RevocationRecord, Search, SqlLedger, StorageError, StoreAndForward, Together,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -100,6 +102,34 @@ impl LineLedger {
             Self::One { lot: None, .. } => Ok(None),
             Self::One { ledger, lot: Some(lot) } => Ok(ledger.lot_use(lot)?),
             Self::Forwarding { ledger, .. } => Ok(ledger.lot_use(system::now_s()?)?),
+        }
+    }
+
+    /// What is on record of a device, oldest first. Alone, only the server knows the lot of one that
+    /// was not made here.
+    pub(crate) fn search_device(
+        &mut self,
+        device: &DeviceSerial,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let search = Search::Device(device.clone());
+        match self {
+            Self::One { ledger, .. } => Ok(ledger.search(&search, each)?),
+            Self::Forwarding { ledger, .. } => {
+                let mut knows_lot = true;
+                let mut all = Vec::new();
+                ledger.search(&search, system::now_s()?, &mut |found| {
+                    knows_lot = !matches!(found.holder, Holder::Device { lot: None, .. });
+                    all.push(found);
+                    ControlFlow::Continue(())
+                })?;
+                if ledger.is_alone() && !knows_lot {
+                    let why = "its lot is on record at the server alone, which is away";
+                    return Err(Fault::NoLabel { device: device.to_string(), why });
+                }
+                let _ = all.into_iter().try_for_each(each);
+                Ok(())
+            }
         }
     }
 
@@ -211,16 +241,21 @@ pub(crate) fn tell(news: &News, report: &mut Report) -> Result<(), Fault> {
 /// What is said to people, and to programs.
 pub(crate) fn said(news: &News) -> (String, serde_json::Value) {
     match news {
-        News::Alone { why, left, expires_at_s } => {
+        News::Alone { why, cause, left, expires_at_s } => {
             let until = provision_issuer::inspect::time_text(*expires_at_s);
             (
                 format!("{why}; this station goes on by itself: {left} devices, until {until}"),
-                json!({ "alone": true, "left": left, "expires_at_s": expires_at_s }),
+                json!({
+                    "alone": true,
+                    "cause": cause,
+                    "left": left,
+                    "expires_at_s": expires_at_s,
+                }),
             )
         }
-        News::Waiting { file, server, devices, places } => (
+        News::Waiting { why, file, devices, places } => (
             format!(
-                "{server} could not be told: {devices} devices are in {file} alone, and {places} \
+                "{why}: {devices} devices are in {file} alone, and {places} \
                  leased places are not given back; the next run with that file does it, or `provision \
                  ledger merge --fallback {file}`"
             ),

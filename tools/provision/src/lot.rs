@@ -95,11 +95,11 @@ pub(crate) fn run(command: &LotCommand, report: &mut Report) -> Result<(), Fault
     match command {
         LotCommand::Create(arguments) => create(arguments, report),
         LotCommand::Show(which) => {
-            let lot = ledger::open_to_read(&which.place)?.lot(&which.id)?;
+            let lot = ledger::open_to_read_in(&which.place)?.lot(&which.id)?;
             show(&lot, "result", report)
         }
         LotCommand::List(place) => {
-            let lots = ledger::open_to_read(place)?.lots()?;
+            let lots = ledger::open_to_read_in(place)?.lots()?;
             if lots.is_empty() {
                 report.note("there are no lots")?;
             }
@@ -111,7 +111,7 @@ pub(crate) fn run(command: &LotCommand, report: &mut Report) -> Result<(), Fault
             show(&lot, "result", report)
         }
         LotCommand::Leases(place) => {
-            let leases = ledger::open_to_read(place)?.leases()?;
+            let leases = ledger::open_to_read_in(place)?.leases()?;
             if leases.is_empty() {
                 report.note("there are no leases")?;
             }

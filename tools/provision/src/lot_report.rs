@@ -89,7 +89,7 @@ pub(crate) fn run(command: &ReportCommand, report: &mut Report) -> Result<(), Fa
 }
 
 fn lot(arguments: &LotArguments, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = ledger::open_to_read(&arguments.place)?;
+    let mut ledger = ledger::open_to_read_in(&arguments.place)?;
     let lot = gather::gather(&mut ledger, &arguments.id, &arguments.records, system::now_s()?)?;
     for (path, why) in &lot.unreadable {
         report.warning(&format!("{path}: {why}"), json!({ "file": path }))?;

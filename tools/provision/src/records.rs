@@ -14,9 +14,8 @@ mod reading;
 mod record;
 mod recorder;
 
-use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use gethostname::gethostname;
@@ -24,10 +23,9 @@ use provision_issuer::inspect::time_text;
 use provision_ledger::station_fingerprint;
 
 use crate::fault::Fault;
-use crate::files::name_of;
+use crate::files::{self, name_of};
 use crate::job::{Job, JobArguments};
 use crate::report::hex;
-use crate::system;
 
 pub(crate) use record::{Ended, Failure, Record, Step};
 pub(crate) use recorder::Recorder;
@@ -53,6 +51,7 @@ pub(crate) struct Records {
     dir: PathBuf,
     station: String,
     station_sha256: String,
+    operator: Option<String>,
     lot: Option<String>,
     profile: String,
 }
@@ -67,16 +66,11 @@ impl Records {
             dir: dir.clone(),
             station,
             station_sha256: hex(&station_fingerprint(&job.books.station_key()?)),
+            operator: arguments.operator.as_ref().map(ToString::to_string),
             lot: arguments.lot.as_ref().map(ToString::to_string),
             profile: job.books.profile_name().to_owned(),
         };
-        let name = format!(".probe-{}", hex(&system::bytes::<8>()?));
-        let probed = fs::create_dir_all(dir).and_then(|()| {
-            let kept = write_whole(dir, &name, &[b' '; PROBE_LEN]);
-            // What was begun is gone already; what is whole goes here.
-            kept.and_then(|()| fs::remove_file(dir.join(name)))
-        });
-        match probed {
+        match files::probe(dir, PROBE_LEN) {
             Ok(()) => Ok(Some(records)),
             Err(cause) => Err(Fault::Records { dir: dir.clone(), cause }),
         }
@@ -92,27 +86,11 @@ impl Records {
         let written = serde_json::to_writer_pretty(&mut text, record)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(text))
-            .and_then(|()| write_whole(&self.dir, &name, &text));
+            .and_then(|()| files::write_whole(&self.dir, &name, &text));
         written.map_err(|cause| Fault::RecordLost {
             path: self.dir.join(name),
             device: record.device.clone(),
             cause,
         })
     }
-}
-
-/// Writes under a name that nobody reads, and gives the file its own name once all of it is on the
-/// disk: whoever looks, and whatever happens to this program or its machine, sees it whole.
-fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let begun = dir.join(format!(".{name}.tmp"));
-    let write = || {
-        let mut file = File::create_new(&begun)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&begun, dir.join(name))
-    };
-    write().inspect_err(|_| {
-        // It may never have been there.
-        let _ = fs::remove_file(&begun);
-    })
 }

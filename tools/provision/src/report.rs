@@ -8,6 +8,7 @@ use provision_wire::{DeviceSerial, Stage};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
+use crate::operator::Operator;
 use crate::station::{State, Tally};
 
 /// Where something happens.
@@ -46,11 +47,25 @@ pub(crate) struct Report {
     terminal: bool,
     /// Whether it does not matter that nobody listens.
     unheard: bool,
+    /// Who works here, if that is said.
+    operator: Option<String>,
 }
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, terminal: io::stderr().is_terminal(), unheard: false }
+        Self { json, terminal: io::stderr().is_terminal(), unheard: false, operator: None }
+    }
+
+    /// Says of each run, from now on, who works here.
+    pub(crate) fn by(&mut self, operator: Option<&Operator>) {
+        self.operator = operator.map(ToString::to_string);
+    }
+
+    /// Adds to the end of a run who worked there.
+    fn sign(&self, event: &mut Value) {
+        if let Some(operator) = &self.operator {
+            event["operator"] = operator.as_str().into();
+        }
     }
 
     /// From now on results, notes and warnings that cannot be written are no fault: for what goes on
@@ -128,6 +143,7 @@ impl Report {
                 "seconds": rounded(seconds),
             });
             at.mark(&mut event);
+            self.sign(&mut event);
             return line(&event);
         }
         let port = at.label();
@@ -193,6 +209,7 @@ impl Report {
             at.mark(&mut event);
             event["device"] = device.map(DeviceSerial::as_str).into();
             event["seconds"] = rounded(seconds).into();
+            self.sign(&mut event);
             let _ = line(&event);
             return;
         }
@@ -205,7 +222,7 @@ impl Report {
         let Tally { failed, passed_seconds, causes, .. } = tally;
         let passed = tally.passed();
         let mean_seconds = if passed == 0 { 0.0 } else { passed_seconds / passed as f64 };
-        let event = json!({
+        let mut event = json!({
             "event": "station",
             "passed": passed,
             "failed": failed,
@@ -213,6 +230,7 @@ impl Report {
             "seconds": rounded(tally.seconds()),
             "seconds_per_device": rounded(mean_seconds),
         });
+        self.sign(&mut event);
         let causes: Vec<_> = causes.iter().map(|(name, times)| format!("{times} {name}")).collect();
         let causes =
             if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
@@ -255,6 +273,7 @@ impl Report {
         if self.json {
             let mut event = fault_event(fault);
             event["port"] = port.into();
+            self.sign(&mut event);
             let _ = line(&event);
             return;
         }
@@ -274,14 +293,18 @@ impl Report {
 }
 
 fn fault_event(fault: &Fault) -> Value {
-    json!({
+    let mut event = json!({
         "event": "error",
         "error": fault.name(),
         "exit_code": fault.exit_code(),
         "message": fault.to_string(),
         "causes": causes(fault).map(ToString::to_string).collect::<Vec<_>>(),
         "hint": fault.hint(),
-    })
+    });
+    if let Some(storage) = fault.storage_fault() {
+        event["storage"] = storage.word().into();
+    }
+    event
 }
 
 /// To milliseconds.

@@ -59,17 +59,22 @@ impl Of {
     }
 }
 
-/// Takes every passphrase out of the environment of a program that is started: a hook is no part of
-/// this one, and may show its environment or hand it on.
+/// Takes what may be secret out of the environment of a program that is started: a hook is no part
+/// of this one, and may show its environment or hand it on.
 pub(crate) fn keep_from(command: &mut Command) -> &mut Command {
-    let is_secret = |name: &OsStr| {
-        name.to_str()
-            .is_some_and(|name| name.starts_with("PROVISION_") && name.ends_with("PASSPHRASE"))
-    };
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| may_hold_a_secret(name)) {
         command.env_remove(name);
     }
     command
+}
+
+/// Every passphrase, and what the ledger's database is opened by: its address may have a password in
+/// it.
+fn may_hold_a_secret(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        name.starts_with("PROVISION_") && name.ends_with("PASSPHRASE")
+            || matches!(name, "PROVISION_LEDGER" | "PGPASSWORD")
+    })
 }
 
 /// For a CA that is there: asks only if its keys are encrypted.

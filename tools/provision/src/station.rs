@@ -36,8 +36,8 @@ use serde_json::json;
 use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::{Job, JobArguments, Reset};
+use crate::kept::{Keeper, Kept, Lost};
 use crate::line_ledger;
-use crate::records::{Recorder, Records};
 use crate::report::{At, Report};
 
 use scan::{Given, Scans};
@@ -130,12 +130,13 @@ enum News {
 }
 
 pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault> {
+    report.by(arguments.job.operator.as_ref());
     let mut wanted = Wanted::new(&arguments.ports, arguments.slots.as_deref())?;
     // Who came this far has answered a moment ago, unless it is reset first.
     let attempts = if arguments.job.ports.reset == Reset::None { 6 } else { 20 };
     let hello = Patience { reply_within_ms: 500, attempts };
     let job = Job::open(&arguments.job, hello)?;
-    let records = Records::open(&arguments.job, &job)?;
+    let kept = Kept::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;
     let shared = Shared {
         job,
@@ -144,7 +145,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         ports: &arguments.job.ports,
         retries: arguments.retries,
     };
-    let (mut tally, mut lost) = (Tally::default(), 0);
+    let (mut tally, mut lost) = (Tally::default(), Lost::default());
     let scans = arguments.start == Start::Scan;
     // A scanner that is no terminal types into a pipe.
     let typed = !scans || stdin().is_terminal();
@@ -197,15 +198,17 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                     }
                     for slot in slots {
                         serving += 1;
-                        let (shared, tell, records) = (&shared, tell.clone(), records.as_ref());
+                        let (shared, tell, kept) = (&shared, tell.clone(), &kept);
                         scope.spawn(move || {
                             let ended = Ended { slot, tell };
-                            let mut recorder = Recorder::new(records, Some(ended.slot.name()));
+                            let name = ended.slot.name();
+                            let mut keeper = Keeper::new(kept, &shared.job.books, Some(name));
                             slot::serve(&ended.slot, shared, |port, told| {
-                                // Before anybody is told: who sees PASS can count on the record.
-                                let recorded = record(&mut recorder, port, &told);
+                                // Before anybody is told: who sees PASS can count on the record,
+                                // and on the label.
+                                let lost = keep(&mut keeper, port, &told);
                                 ended.tell(port, told);
-                                if let Err(fault) = recorded {
+                                for fault in lost {
                                     ended.unrecorded(port, fault);
                                 }
                             });
@@ -231,7 +234,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                             Ok(())
                         }
                         News::Unrecorded { slot, port, fault } => {
-                            lost += 1;
+                            lost.count(&fault);
                             let at = At { slot: Some(slot.name()), port: &port };
                             match &mut screen {
                                 Some(screen) => {
@@ -296,10 +299,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         line_ledger::tell(&news, report)?;
     }
     report.station(&tally)?;
-    let result = match stopped_by {
-        None if lost > 0 => Err(Fault::RecordsLost { lost }),
-        None => return closed,
-        Some(exit_code) => Err(Fault::StationStopped { exit_code }),
+    let result = match (stopped_by, lost.fault()) {
+        (None, Some(lost)) => Err(lost),
+        (None, None) => return closed,
+        (Some(exit_code), _) => Err(Fault::StationStopped { exit_code }),
     };
     if let Err(fault) = closed {
         report.fault(None, &fault);
@@ -348,19 +351,19 @@ fn count(told: &Told, slot: &str, tally: &mut Tally, stopped_by: &mut Option<u8>
     }
 }
 
-/// Keeps what becomes of a run.
-fn record(recorder: &mut Recorder<'_>, port: &str, told: &Told) -> Result<(), Fault> {
+/// Keeps what becomes of a run; gives back what could not be kept.
+fn keep(keeper: &mut Keeper<'_>, port: &str, told: &Told) -> Vec<Fault> {
     match told {
-        Told::Progress(progress) => recorder.hear(progress),
+        Told::Progress(progress) => keeper.hear(progress),
         Told::Passed { outcome, seconds } => {
-            recorder.end(port, Ok(outcome), None, *seconds)?;
+            return keeper.end(port, Ok(outcome), None, *seconds);
         }
         Told::Failed { fault, device, seconds } => {
-            recorder.end(port, Err(fault), device.as_ref(), *seconds)?;
+            return keeper.end(port, Err(fault), device.as_ref(), *seconds);
         }
         Told::State(_) | Told::Ended => {}
     }
-    Ok(())
+    Vec::new()
 }
 
 /// Tells of one slot, on a line.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
+use ::postgres::NoTls;
 use provision_ledger::{
     Certificates as _, ConflictCause, Expected, Fallback, FallbackError, LeaseWish, Ledger as _,
     LotCheckError, LotRefusal, Merged, News, OpenError, RecordIssuedError, SqlLedger, State,
@@ -30,13 +31,15 @@ struct Factory {
     dir: TempDir,
     /// Whether stations keep their leases when they end.
     keep: bool,
+    /// As whom they come.
+    role: &'static str,
 }
 
 impl Factory {
     fn with_quota(quota: u64) -> Self {
         let (server, dir) = (Server::start(), tempfile::tempdir().unwrap());
         server.open().create_lot(&terms("W47", quota), NOW_S).unwrap();
-        Self { server, ca: Ca::new(), dir, keep: false }
+        Self { server, ca: Ca::new(), dir, keep: false, role: "postgres" }
     }
 
     fn file(&self, station: &str) -> PathBuf {
@@ -56,7 +59,7 @@ impl Factory {
             lasts_s: 72 * HOUR_S,
             keep: self.keep,
         };
-        let server = self.server.address().parse().unwrap();
+        let server = self.server.0.url_as(self.role).parse().unwrap();
         let key = self.dir.path().join(format!("{name}.key"));
         StoreAndForward::open(&server, &key, &self.file(name), wish, false, at_s)
     }
@@ -140,7 +143,7 @@ fn a_station_goes_on_within_its_lease_and_merges() {
     station.record_enrolled(&enrolled(&chain, &key, [2; 32]), NOW_S + 1).unwrap();
     assert!(station.is_alone());
     match station.news().as_slice() {
-        [News::Alone { why, left: 4, expires_at_s }] => {
+        [News::Alone { why, cause: "unreachable", left: 4, expires_at_s }] => {
             assert!(why.contains("the database cannot be reached"), "{why}");
             assert_eq!(*expires_at_s, NOW_S + 72 * HOUR_S);
         }
@@ -230,6 +233,129 @@ fn a_station_begins_alone_if_it_has_a_lease_and_not_otherwise() {
         Fallback::open(&factory.dir.path().join("none.db"), &key),
         Err(FallbackError::Open(OpenError::NotFound { .. }))
     ));
+}
+
+/// What an administrator does to the role that stations come as.
+fn administer(factory: &Factory, statements: &str) {
+    let mut raw = ::postgres::Client::connect(&factory.server.address(), NoTls).unwrap();
+    raw.batch_execute(statements).unwrap();
+}
+
+const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'line'";
+
+/// Stations come as `line`, by password.
+fn by_password() -> Factory {
+    let mut factory = Factory::with_quota(100);
+    let made = "CREATE ROLE with_password;
+        CREATE ROLE line LOGIN PASSWORD 'right' IN ROLE with_password;
+        GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO line";
+    administer(&factory, made);
+    factory.role = "line:right";
+    factory
+}
+
+/// (cause, places left) of each time that the station said it is alone.
+fn alone(station: &mut StoreAndForward) -> Vec<(&'static str, u64)> {
+    let told = station.news().into_iter();
+    told.filter_map(|news| match news {
+        News::Alone { cause, left, why, .. } => {
+            assert!(!why.contains("right)") && !why.contains("wrong"), "{why}");
+            Some((cause, left))
+        }
+        News::Merged(_) | News::Waiting { .. } => None,
+    })
+    .collect()
+}
+
+/// Somebody changes a password or a right during the shift: the line does not stand still, and the
+/// operator hears it, once.
+#[test]
+fn a_station_that_is_refused_while_it_runs_goes_on_and_says_why() {
+    let wrong = format!("ALTER ROLE line PASSWORD 'wrong'; {CUT}");
+    let no_more = "REVOKE INSERT ON ALL TABLES IN SCHEMA public FROM line";
+    let again = "GRANT INSERT ON ALL TABLES IN SCHEMA public TO line";
+    for (breaks, mends, cause) in [
+        (wrong.as_str(), "ALTER ROLE line PASSWORD 'right'", "password"),
+        (&format!("ALTER ROLE line NOLOGIN; {CUT}"), "ALTER ROLE line LOGIN", "role"),
+        (no_more, again, "no-right"),
+        (
+            &format!("ALTER ROLE line CONNECTION LIMIT 0; {CUT}"),
+            "ALTER ROLE line CONNECTION LIMIT -1",
+            "too-many-connections",
+        ),
+    ] {
+        let mut factory = by_password();
+        let mut station = factory.station("a", 4, NOW_S);
+        factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+        administer(&factory, breaks);
+        factory.make(&mut station, "d2", &Key::new(), NOW_S + 1).unwrap();
+        assert_eq!(alone(&mut station), [(cause, 4)]);
+        // Looked for, and refused again: nothing is lost by that, and nothing said twice.
+        station.look_for_server(NOW_S + 60).unwrap();
+        assert_eq!(alone(&mut station), [], "{cause}");
+        for device in ["d3", "d4", "d5"] {
+            factory.make(&mut station, device, &Key::new(), NOW_S + 61).unwrap();
+        }
+        station.end(NOW_S + 62).unwrap();
+        match station.news().as_slice() {
+            [News::Waiting { why, devices: 4, places: 0, .. }] => {
+                assert!(!why.contains("cannot be reached"), "{why}");
+            }
+            news => panic!("{news:?}"),
+        }
+        administer(&factory, mends);
+        station.look_for_server(NOW_S + 1000).unwrap();
+        assert_eq!(merged(&mut station).certificates, 4, "{cause}");
+        assert_eq!(factory.enrolled(), ["d1", "d2", "d3", "d4", "d5"]);
+        factory.assert_sound(&["a"]);
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_and_refuses_is_told_of_once() {
+    let mut factory = by_password();
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.server.0.crash();
+    factory.make(&mut station, "d1", &Key::new(), NOW_S + 1).unwrap();
+    assert_eq!(alone(&mut station), [("unreachable", 4)]);
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(alone(&mut station), []);
+    factory.server.0.go_on().unwrap();
+    administer(&factory, "ALTER ROLE line PASSWORD 'wrong'");
+    for expected in [&[("password", 3)][..], &[]] {
+        station.look_for_server(NOW_S + 600 * (2 - expected.len() as u64)).unwrap();
+        assert_eq!(alone(&mut station), expected);
+    }
+    factory.make(&mut station, "d2", &Key::new(), NOW_S + 1201).unwrap();
+}
+
+/// At the start there is somebody who can mend it, and nothing is lost yet: only what passes by
+/// itself has the station begin alone.
+#[test]
+fn a_station_begins_alone_where_it_may_pass_and_not_where_somebody_has_to_mend_it() {
+    let mut factory = by_password();
+    factory.keep = true;
+    factory.station("a", 4, NOW_S).end(NOW_S).unwrap();
+    let refused = |factory: &Factory, expected: &str| match factory.try_station("a", 4, NOW_S + 5) {
+        Err(FallbackError::Open(OpenError::Storage(error)) | FallbackError::Storage(error)) => {
+            assert_eq!(error.fault.word(), expected, "{error}")
+        }
+        other => panic!("{other:?}"),
+    };
+    administer(&factory, "ALTER ROLE line PASSWORD 'wrong'");
+    refused(&factory, "password");
+    administer(&factory, "ALTER ROLE line PASSWORD 'right' NOLOGIN");
+    refused(&factory, "role");
+    administer(
+        &factory,
+        "ALTER ROLE line LOGIN; REVOKE INSERT ON ALL TABLES IN SCHEMA public FROM line",
+    );
+    refused(&factory, "no-right");
+    administer(&factory, "GRANT INSERT ON ALL TABLES IN SCHEMA public TO line");
+    administer(&factory, "ALTER ROLE line CONNECTION LIMIT 0");
+    let mut station = factory.station("a", 4, NOW_S + 6);
+    assert_eq!(alone(&mut station), [("too-many-connections", 4)]);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S + 6).unwrap();
 }
 
 #[test]

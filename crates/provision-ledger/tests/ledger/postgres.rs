@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use ::postgres::{Client, NoTls};
 use provision_ledger::{
-    AuditError, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError, SqlLedger,
-    StorageError, StorageFault, Tampering,
+    AuditError, DatabaseRefusal, Expected, Ledger as _, OpenError, PostgresUrl, RecordIssuedError,
+    SqlLedger, StorageError, StorageFault, Tampering,
 };
 use provision_testkit::relay::{Network, Relay};
 use provision_testkit::servers::Postgres;
@@ -178,7 +178,7 @@ fn an_older_ledger_is_brought_to_this_version_by_its_owner_and_nobody_else() {
     assert!(matches!(older, OpenError::OlderSchema { found: 4, needed: 5, .. }), "{older:?}");
     let line = url(&server.address().replace("postgres@", "line@"));
     let refused = SqlLedger::upgrade_in(&line).unwrap_err();
-    assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
+    assert!(refused.to_string().contains("lacks a right in the database (must be"), "{refused}");
     assert_eq!(schema(&mut raw), of_version_4, "all or nothing");
 
     // Two owners at once: one of them does it, the other finds it done.
@@ -310,11 +310,69 @@ fn a_role_that_may_read_and_add_is_enough() {
     };
     let lease = line.lease(&wanted, NOW_S).unwrap().unwrap();
     line.end_lease(lease.id, NOW_S).unwrap();
-    let mut auditor = as_role("auditor").unwrap();
-    auditor.audit(&Expected::default()).unwrap();
+    // One that only looks needs less, and is told so before it has anything to record.
+    let auditor = url(&server.address().replace("postgres@", "auditor@"));
+    let mut looks = SqlLedger::connect_to_read(&auditor, &station_key()).unwrap();
+    looks.audit(&Expected::default()).unwrap();
     let d2 = ca.certify("d2", &Key::new());
-    let refused = auditor.record_issued_in(Some(&w47), &d2, NOW_S).unwrap_err();
-    assert!(refused.to_string().contains("it cannot be written to"), "{refused}");
+    let refused = looks.record_issued_in(Some(&w47), &d2, NOW_S).unwrap_err();
+    assert!(refused.to_string().contains("the role lacks a right"), "{refused}");
+    let (refusal, said) = refusal_of(as_role("auditor").unwrap_err());
+    assert_eq!(refusal, DatabaseRefusal::NoRight);
+    assert!(said.contains("auditor may not add to chain, auditor may not add to head"), "{said}");
+}
+
+fn refusal_of(error: OpenError) -> (DatabaseRefusal, String) {
+    match error {
+        OpenError::Storage(StorageError {
+            fault: StorageFault::Refused { refusal, .. }, ..
+        }) => (refusal, error.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A server that is there is not "out of reach", whatever it has against us; and nobody reads the
+/// password.
+#[test]
+fn a_server_that_refuses_says_why() {
+    let server = Server::start();
+    let mut raw = Client::connect(&server.address(), NoTls).unwrap();
+    raw.batch_execute(
+        "CREATE ROLE with_password;
+         CREATE ROLE line LOGIN PASSWORD 'right' IN ROLE with_password;
+         CREATE ROLE bare LOGIN; CREATE ROLE nologin NOLOGIN;
+         CREATE ROLE one LOGIN CONNECTION LIMIT 1;
+         CREATE ROLE shut LOGIN;
+         CREATE SCHEMA hidden; CREATE TABLE hidden.ledger_version (version integer);
+         GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO line, one;
+         ALTER ROLE shut SET search_path = hidden",
+    )
+    .unwrap();
+    raw.batch_execute("CREATE DATABASE closed").unwrap();
+    raw.batch_execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC").unwrap();
+    let at = |role: &str| server.0.url_as(role);
+    drop(connect(&at("line:right")).unwrap());
+    let _one = connect(&at("one")).unwrap();
+    let closed = at("bare").replacen("/ledger", "/closed", 1);
+    let missing = at("postgres").replacen("/ledger", "/nowhere", 1);
+    let by_certificate = server.0.tls_url().replacen("postgres@", "line@", 1);
+    for (url, expected, said) in [
+        (at("line:wrong"), DatabaseRefusal::Password, "password (password authentication failed"),
+        (at("line"), DatabaseRefusal::Password, "none is given"),
+        (at("nobody"), DatabaseRefusal::Role, "\"nobody\" does not exist"),
+        (at("nologin"), DatabaseRefusal::Role, "not permitted to log in"),
+        (by_certificate, DatabaseRefusal::Role, "certificate authentication failed"),
+        (missing, DatabaseRefusal::NoDatabase, "\"nowhere\" does not exist"),
+        (closed, DatabaseRefusal::NoRight, "permission denied for database"),
+        (at("bare"), DatabaseRefusal::NoRight, "permission denied for table ledger_version"),
+        (at("shut"), DatabaseRefusal::NoRight, "shut may not use the schema hidden"),
+        (at("one"), DatabaseRefusal::TooManyConnections, "too many connections for role"),
+    ] {
+        let (refusal, text) = refusal_of(connect(&url).expect_err(&url));
+        assert_eq!(refusal, expected, "{text}");
+        assert!(text.contains(said), "{text}");
+        assert!(!text.contains("wrong") && !text.contains("cannot be reached"), "{text}");
+    }
 }
 
 #[test]

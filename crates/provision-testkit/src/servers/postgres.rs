@@ -16,8 +16,9 @@ use super::started::{Ready, Started};
 use super::{executable, free_port};
 use crate::pki::{self, Certified};
 
-/// A running PostgreSQL with one empty database, `ledger`. On the Unix socket it takes everybody; on
-/// TCP, TLS alone, with a client's certificate for the role `postgres`.
+/// A running PostgreSQL with one empty database, `ledger`. On the Unix socket it takes everybody, but
+/// asks members of a role `with_password`, if somebody makes one, for theirs; on TCP, TLS alone, with
+/// a client's certificate for the role `postgres`.
 ///
 /// Dropping it ends the server.
 pub struct Postgres {
@@ -66,7 +67,8 @@ impl Postgres {
         if !made.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&made.stderr)));
         }
-        let hba = "local all all trust\nhostssl all all 127.0.0.1/32 cert clientcert=verify-full\n";
+        let hba = "local all +with_password scram-sha-256\nlocal all all trust\n\
+                   hostssl all all 127.0.0.1/32 cert clientcert=verify-full\n";
         fs::write(dir.join("data/pg_hba.conf"), hba)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)?));
         let mut postgres = Self { directory, address, started: None };
@@ -170,6 +172,12 @@ impl Postgres {
         format!("postgres://postgres@/ledger?host={dir}&port={}", self.address.port())
     }
 
+    /// The same for another role, and a password if there is a `:` in it.
+    #[must_use]
+    pub fn url_as(&self, role: &str) -> String {
+        self.url().replacen("postgres@", &format!("{role}@"), 1)
+    }
+
     /// Address of the database on TCP, with a server and a client that are who they say.
     #[must_use]
     pub fn tls_url(&self) -> String {
@@ -193,6 +201,23 @@ impl Postgres {
             file("client.crt"),
             file("client.key")
         )
+    }
+
+    /// Has the database's owner run statements.
+    ///
+    /// # Errors
+    ///
+    /// What psql said.
+    pub fn psql(&self, statements: &str) -> io::Result<()> {
+        let mut psql = command("psql")?;
+        psql.args(["-h"]).arg(self.path()).args(["-p", &self.address.port().to_string()]);
+        psql.args(["-U", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statements, "ledger"]);
+        let ran = psql.current_dir(self.path()).output()?;
+        if ran.status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(String::from_utf8_lossy(&ran.stderr)))
+        }
     }
 
     /// Where its files are.

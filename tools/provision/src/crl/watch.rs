@@ -47,7 +47,7 @@ pub(crate) struct Watch {
     pub poll: u64,
 
     /// Program to run after CRLs were replaced, with its arguments. No shell sees it; quotes hold
-    /// words together.
+    /// words together. It gets no passphrases from the environment, nor where the ledger is.
     #[arg(long, value_name = "COMMAND", conflicts_with = "hook_shell")]
     pub hook: Option<String>,
 

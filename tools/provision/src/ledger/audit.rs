@@ -53,7 +53,7 @@ pub(crate) struct Head {
 }
 
 pub(crate) fn verify(arguments: &Verify, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = super::open_to_read(&arguments.place)?;
+    let mut ledger = super::open_to_read_in(&arguments.place)?;
     let head = arguments.head.as_deref().map(read).transpose()?;
     let audit = ledger.audit(&Expected { head, stations: Vec::new() })?;
     for station in &audit.stations {
@@ -97,7 +97,7 @@ pub(crate) fn verify(arguments: &Verify, report: &mut Report) -> Result<(), Faul
 }
 
 pub(crate) fn head(arguments: &Head, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = super::open_to_read(&arguments.place)?;
+    let mut ledger = super::open_to_read_in(&arguments.place)?;
     let place = ledger.place().to_owned();
     let head = ledger.signed_head()?.ok_or(Fault::NothingFound { place })?;
     let text = format!("{:#}\n", to_json(&head));

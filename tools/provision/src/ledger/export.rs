@@ -114,7 +114,7 @@ pub(crate) fn export(arguments: &Export, report: &mut Report) -> Result<(), Faul
     };
     let everything = matches!(arguments.format, Format::Csv | Format::Json);
     let search = arguments.lot.clone().map_or(Search::All, Search::Lot);
-    let mut ledger = super::open_to_read(&arguments.place)?;
+    let mut ledger = super::open_to_read_in(&arguments.place)?;
     let to_stdout = files::is_dash(&arguments.out);
     let mut out: Box<dyn Write> = if to_stdout {
         Box::new(io::stdout().lock())

@@ -77,7 +77,7 @@ pub(crate) struct Which {
 }
 
 pub(crate) fn list(arguments: &List, report: &mut Report) -> Result<(), Fault> {
-    let mut ledger = super::open_to_read(&arguments.place)?;
+    let mut ledger = super::open_to_read_in(&arguments.place)?;
     let (mut shown, mut failed) = (0_u64, None);
     ledger.search(&Search::All, &mut |found| {
         if arguments.devices && matches!(found.holder, Holder::Host { .. }) {
@@ -94,7 +94,7 @@ pub(crate) fn list(arguments: &List, report: &mut Report) -> Result<(), Fault> {
 
 pub(crate) fn find(arguments: &Find, report: &mut Report) -> Result<(), Fault> {
     let search = search(arguments)?;
-    let mut ledger = super::open_to_read(&arguments.place)?;
+    let mut ledger = super::open_to_read_in(&arguments.place)?;
     let (mut shown, mut failed) = (0_u64, None);
     ledger.search(&search, &mut |found| {
         shown += 1;

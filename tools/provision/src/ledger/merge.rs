@@ -64,7 +64,7 @@ pub(crate) fn merge(arguments: &Merge, report: &mut Report) -> Result<(), Fault>
 }
 
 pub(crate) fn conflicts(place: &LedgerPlace, report: &mut Report) -> Result<(), Fault> {
-    let conflicts = super::open_to_read(place)?.conflicts()?;
+    let conflicts = super::open_to_read_in(place)?.conflicts()?;
     if conflicts.is_empty() {
         report.note("there are no conflicts")?;
     }

@@ -44,6 +44,8 @@ pub(super) struct Figures {
     pub(super) devices_per_hour: Option<f64>,
     /// Stations that made the records.
     pub(super) stations: BTreeSet<String>,
+    /// Who worked there, as far as that was said.
+    pub(super) operators: BTreeSet<String>,
 }
 
 /// How long devices took, in seconds.
@@ -80,6 +82,7 @@ pub(super) struct Cause {
 impl Figures {
     pub(super) fn of(lot: &LotReport) -> Self {
         let devices = || lot.devices.values();
+        let runs = || devices().flat_map(|device| &device.runs).chain(&lot.nobody);
         let count =
             |is: &dyn Fn(&Device) -> bool| devices().filter(|device| is(device)).count() as u64;
         let passed = count(&|device| device.verdict() == Verdict::Passed);
@@ -115,11 +118,8 @@ impl Figures {
             devices_per_hour: hours
                 .filter(|hours| *hours > 0.0 && passed > 0)
                 .map(|hours| passed as f64 / hours),
-            stations: devices()
-                .flat_map(|device| &device.runs)
-                .chain(&lot.nobody)
-                .map(|run| run.station.clone())
-                .collect(),
+            stations: runs().map(|run| run.station.clone()).collect(),
+            operators: runs().filter_map(|run| run.operator.clone()).collect(),
         }
     }
 }

@@ -94,6 +94,7 @@ fn run(run: &Record) -> Value {
     json!({
         "id": run.id,
         "station": run.station,
+        "operator": run.operator,
         "port": run.port,
         "slot": run.slot,
         "started_at_ms": run.started_at_ms,

@@ -73,6 +73,8 @@ pub(super) fn write(lot: &LotReport, figures: &Figures) -> io::Result<String> {
 fn properties(lot: &LotReport, figures: &Figures) -> Vec<(&'static str, String)> {
     let number = |number: Option<f64>| number.map(|number| format!("{number:.4}"));
     let seconds = figures.seconds.as_ref();
+    let operators: Vec<String> = figures.operators.iter().map(|one| printable(one)).collect();
+    let operators = (!operators.is_empty()).then(|| operators.join(", "));
     let all = [
         ("ledger", Some(printable(&lot.ledger))),
         ("quota", lot.quota.map(|quota| quota.to_string())),
@@ -84,6 +86,7 @@ fn properties(lot: &LotReport, figures: &Figures) -> Vec<(&'static str, String)>
         ("seconds_p95", number(seconds.map(|seconds| seconds.p95))),
         ("devices_per_hour", number(figures.devices_per_hour)),
         ("runs_without_device", Some(figures.nobody.to_string())),
+        ("operators", operators),
         ("records_unreadable", Some(lot.unreadable.len().to_string())),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -93,6 +96,8 @@ fn properties(lot: &LotReport, figures: &Figures) -> Vec<(&'static str, String)>
 struct Case<'a> {
     name: &'a str,
     device: &'a Device,
+    /// Who worked at the run that counts.
+    operator: Option<&'a str>,
     seconds: f64,
     what: What<'a>,
 }
@@ -114,7 +119,8 @@ impl<'a> Case<'a> {
             (Verdict::Unconfirmed, _) => What::Unconfirmed,
         };
         let counts = last.or_else(|| device.first_pass());
-        Self { name, device, seconds: counts.map_or(0.0, |run| run.seconds), what }
+        let operator = counts.and_then(|run| run.operator.as_deref());
+        Self { name, device, operator, seconds: counts.map_or(0.0, |run| run.seconds), what }
     }
 
     fn write(&self, lot: &str, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
@@ -147,11 +153,15 @@ impl<'a> Case<'a> {
                 let element = if is_devices_fault(told_of) { failure } else { error };
                 told(xml, element, told_of, true)?;
             }
-            if let Some(certificate) = &self.device.certificate {
-                let text = format!(
-                    "certificate {} ({}), SHA-256 {}",
-                    certificate.cert_serial, certificate.state, certificate.leaf_sha256
-                );
+            let certificate = self.device.certificate.as_ref().map(|one| {
+                let (serial, state) = (&one.cert_serial, one.state);
+                format!("certificate {serial} ({state}), SHA-256 {}", one.leaf_sha256)
+            });
+            let operator =
+                self.operator.map(|operator| format!("operator {}", printable(operator)));
+            let lines: Vec<String> = certificate.into_iter().chain(operator).collect();
+            if !lines.is_empty() {
+                let text = lines.join("\n");
                 xml.create_element("system-out").write_text_content(BytesText::new(&text))?;
             }
             Ok(())

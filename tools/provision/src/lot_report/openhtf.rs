@@ -48,6 +48,7 @@ fn record(run: &Record, is_unconfirmed: bool) -> Value {
         "metadata": {
             "test_name": "enrollment",
             "config": { "station_id": run.station },
+            "operator_id": run.operator,
             "record": run.id,
             "lot": run.lot,
             "profile": run.profile,

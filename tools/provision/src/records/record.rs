@@ -25,6 +25,9 @@ pub(crate) struct Record {
     pub(crate) station: String,
     /// Fingerprint of the key by which it signs the ledger.
     pub(crate) station_sha256: String,
+    /// Who worked there, if that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) operator: Option<String>,
     /// The profile that certificates are made by.
     pub(crate) profile: String,
     /// In milliseconds since 1970-01-01 UTC.

@@ -118,6 +118,7 @@ impl<'a> Recorder<'a> {
             lot: records.lot.clone(),
             station: records.station.clone(),
             station_sha256: records.station_sha256.clone(),
+            operator: records.operator.clone(),
             profile: records.profile.clone(),
             started_at_ms: ended_at_ms.saturating_sub(took_ms),
             ended_at_ms,

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use provision_testkit::impostor::Trick;
+use provision_wire::Stage;
 use rqrr::PreparedImage;
 use scraper::{Html, Selector};
 use serde_json::Value;
 
-use crate::station::{Station, device, events};
+use crate::ledger_faults::with_an_accident;
+use crate::station::{Station, assert_documented, device, events};
 
 /// A picture: width, height, and whether a dot is black.
 struct Picture {
@@ -272,4 +274,90 @@ fn what_makes_no_label_is_refused() {
     }
     let lot = station.run(&["label", "--lot", "W47", "--format", "zpl"]);
     assert_eq!((lot.code, lot.stderr.contains("`--out DIR`")), (2, true), "{lot:?}");
+}
+
+/// A run's labels are those that the command makes, whatever it is that a device passes by.
+#[test]
+fn a_device_that_passes_has_its_label() {
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::None);
+    let (bad, _other) = device("sensor-0002", Trick::BrokenSelfSignature);
+    let ports = [&bad, &port].map(|port| port.path().to_str().unwrap());
+    let line = ["--endpoint", "10.0.2.100:8883", "--lot", "W47", "--labels", "labels"];
+    let zpl = ["--label-format", "zpl", "--label-size", "60x30", "--label-dpi", "300"];
+    let claim = ["--label-claim-url", "https://acme.com/{device}?f={sha256}"];
+    let both = station.run(&[&["--port"], &ports[..], &line, &zpl, &claim].concat());
+    assert_eq!(both.code, 12, "{both:?}");
+    let dir = station.path().join("labels");
+    let names = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["sensor-0001.zpl"], "and none of the device that failed");
+    // Again, by a station, and in the form that is made if nothing is said; the lot is the device's.
+    let serve = ["station", "--stop-after", "1", "--ports", ports[1], "--labels", "labels"];
+    let serve = [&serve[..], &line[..2]].concat();
+    assert_eq!(station.run(&serve).code, 0);
+    let same = station.run(&serve);
+    assert_eq!(same.code, 0, "the same label once more is none: {same:?}");
+    assert_eq!(names(), ["sensor-0001.png", "sensor-0001.zpl"]);
+
+    label(&station, "sensor-0001", &["--format", "png", "--out", "by-hand.png"]);
+    let more = ["--size", "60x30", "--dpi", "300", "--claim-url", claim[1], "--out", "by-hand.zpl"];
+    label(&station, "sensor-0001", &[&["--format", "zpl"], &more[..]].concat());
+    for form in ["png", "zpl"] {
+        let read = |name: String| fs::read(station.path().join(name)).unwrap();
+        assert_eq!(read(format!("labels/sensor-0001.{form}")), read(format!("by-hand.{form}")));
+    }
+}
+
+/// It has its identity all the same; the program says what is missing, and ends with that.
+#[test]
+fn a_label_that_cannot_be_written_is_told_of_and_the_device_is_enrolled() {
+    let station = Station::new();
+    let dir = station.path().join("labels");
+    let labels = ["--json", "--labels", "labels"];
+    // Another label is there: of an earlier certificate, perhaps, and perhaps on a device.
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("sensor-0001.png"), "another").unwrap();
+    let (port, first) = device("sensor-0001", Trick::None);
+    let differs = station.enroll(&port, &labels);
+    assert_eq!(fs::read(dir.join("sensor-0001.png")).unwrap(), b"another");
+    // The directory is taken away while the device is at it.
+    let away = dir.clone();
+    let accident = move || fs::remove_dir_all(away).unwrap();
+    let (port, second) = with_an_accident("sensor-0002", Stage::Keyed, accident);
+    let gone = station.enroll(&port, &labels);
+    for (ran, device, said) in [
+        (differs, &first, "is there already, with other contents"),
+        (gone, &second, "cannot write labels/sensor-0002.png"),
+    ] {
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let events = events(&ran);
+        events.iter().for_each(assert_documented);
+        assert_eq!(events.iter().filter(|event| event["event"] == "result").count(), 1);
+        let told = events.iter().find(|event| event["event"] == "warning").unwrap();
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains("has passed, and has no label in labels"), "{message}");
+        assert!(message.contains(said), "{message}");
+        assert!(told["hint"].as_str().unwrap().contains("provision label --device"), "{told}");
+        assert_eq!(events.last().unwrap()["error"], "labels");
+        assert_eq!(device.lock().unwrap().stage(), Some(Stage::Sealed));
+    }
+
+    // What can be known before is said before.
+    let (port, third) = device("sensor-0003", Trick::None);
+    fs::write(station.path().join("file"), "").unwrap();
+    for (more, code, said) in [
+        (&["--labels", "file/labels"][..], 1, "cannot write labels into file/labels"),
+        (&["--labels", "labels", "--label-size", "10x10"], 2, "too fine for a label"),
+        (&["--label-format", "zpl"], 2, "--labels <DIR>"),
+    ] {
+        let refused = station.enroll(&port, more);
+        assert_eq!(refused.code, code, "{refused:?}");
+        assert!(refused.stderr.contains(said), "{refused:?}");
+    }
+    assert_eq!(third.lock().unwrap().stage(), Some(Stage::Blank));
 }

@@ -14,7 +14,7 @@ use provision_testkit::pty::PtyPort;
 use provision_testkit::servers::Postgres;
 use provision_wire::Stage;
 
-use crate::station::{Station, device, impostor};
+use crate::station::{Station, assert_documented, device, events, impostor};
 
 const PROVISION: &str = env!("CARGO_BIN_EXE_provision");
 
@@ -204,6 +204,77 @@ fn a_postgresql_that_hangs() {
     assert_eq!(station.enroll(&port, &["--ledger", &url]).code, 0);
     let list = station.run(&["--json", "ledger", "list", "--ledger", &url]);
     assert_eq!(list.stdout.lines().count(), 1, "{list:?}");
+}
+
+/// The server is there, and refuses: by its name, with what to do about it, to people and programs.
+#[test]
+fn a_postgresql_that_refuses() {
+    let server = Postgres::start().unwrap();
+    let station = Station::new();
+    assert_eq!(station.run(&["ledger", "create", "--ledger", &server.url()]).code, 0);
+    server
+        .psql(
+            "CREATE ROLE with_password;
+             CREATE ROLE line LOGIN PASSWORD 'right' IN ROLE with_password;
+             CREATE ROLE auditor LOGIN; CREATE ROLE crowd CONNECTION LIMIT 0 LOGIN;
+             GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO line;
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO auditor",
+        )
+        .unwrap();
+    let (port, device) = device("sensor-0001", Trick::None);
+    let enroll = |url: &str, password: &str| {
+        let port = port.path().to_str().unwrap();
+        let enroll = ["--port", port, "--endpoint", "10.0.2.100:8883", "--ledger", url];
+        let by = |json: &[&str]| {
+            station.run_with(&[json, &enroll].concat(), |run| run.env("PGPASSWORD", password))
+        };
+        (by(&[]), by(&["--json"]))
+    };
+    let nowhere = server.url().replacen("/ledger", "/nowhere", 1);
+    for (url, password, cause, said, hint) in [
+        (
+            server.url_as("line"),
+            "wrong",
+            "password",
+            "take the password (password auth",
+            "PGPASSWORD",
+        ),
+        (
+            server.url_as("line:wrong"),
+            "",
+            "password",
+            "take the password (password auth",
+            "PGPASSWORD",
+        ),
+        (server.url_as("nobody"), "", "role", "not let the role in (role", "pg_hba.conf"),
+        (nowhere, "", "no-database", "no such database", "createdb"),
+        (server.url_as("auditor"), "", "no-right", "auditor may not add to chain", "GRANT"),
+        (
+            server.url_as("crowd"),
+            "",
+            "too-many-connections",
+            "no connection left",
+            "CONNECTION LIMIT",
+        ),
+    ] {
+        let (text, json) = enroll(&url, password);
+        assert_eq!((text.code, json.code), (15, 15), "{text:?} {json:?}");
+        assert!(text.stderr.contains(said) && text.stderr.contains(hint), "{text:?}");
+        let event = &events(&json)[0];
+        assert_documented(event);
+        assert_eq!(
+            (&event["error"], &event["storage"]),
+            (&"ledger".into(), &cause.into()),
+            "{event}"
+        );
+        assert!(event["message"].as_str().unwrap().contains(said), "{event}");
+        for output in [&text, &json] {
+            let all = format!("{}{}", output.stdout, output.stderr);
+            assert!(!all.contains("wrong") && !all.contains("cannot be reached"), "{all}");
+        }
+    }
+    assert_eq!(device.lock().unwrap().stage(), Some(Stage::Blank), "it was not asked for anything");
+    assert_eq!(enroll(&server.url_as("line"), "right").1.code, 0);
 }
 
 /// A device, and what happens once when it has come to a stage, before it says so.

@@ -231,6 +231,38 @@ fn a_station_that_ends_brings_what_it_has_or_says_what_waits() {
     factory.one(&["ledger", "verify"]);
 }
 
+/// Alone too, what is on a label is what the server says of the device later.
+#[test]
+fn a_station_that_is_alone_makes_labels() {
+    let factory = Factory::with_quota("100");
+    // One that the server has, and this station's file not: it is known there by its certificate.
+    let (known, _device) = device("sensor-0001", Trick::None);
+    let lot = ["--lot", "W47", "--ledger", &factory.url];
+    assert_eq!(factory.station.enroll(&known, &lot).code, 0);
+    assert_eq!(factory.station.enroll(&known, &factory.line("a.db")).code, 0);
+
+    let labels = ["--keep-lease", "--labels", "labels", "--label-format", "svg"];
+    let server = Arc::clone(&factory.server);
+    let accident = move || server.lock().unwrap().crash();
+    let (port, _device) = with_an_accident("sensor-0002", Stage::Keyed, accident);
+    let line = factory.line("a.db");
+    let alone = factory.station.enroll(&port, &[&line, &labels[..]].concat());
+    assert_eq!(alone.code, 0, "{alone:?}");
+    assert!(alone.stderr.contains("this station goes on by itself"), "{alone:?}");
+    // Its lot is at the server: a label without it would be another.
+    let unknown = factory.station.enroll(&known, &[&line, &labels[..]].concat());
+    assert_eq!(unknown.code, 1, "{unknown:?}");
+    assert!(unknown.stderr.contains("its lot is on record at the server alone"), "{unknown:?}");
+
+    factory.server.lock().unwrap().go_on().unwrap();
+    factory.one(&["ledger", "merge", "--fallback", "a.db"]);
+    factory.one(&["label", "--device", "sensor-0002", "--format", "svg", "--out", "later.svg"]);
+    let read = |name: &str| std::fs::read_to_string(factory.station.path().join(name)).unwrap();
+    let label = read("labels/sensor-0002.svg");
+    assert_eq!(label, read("later.svg"));
+    assert!(label.contains("W47"), "{label}");
+}
+
 #[test]
 fn a_fallback_needs_a_lot_and_a_server() {
     let station = Station::new();

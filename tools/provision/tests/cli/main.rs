@@ -22,6 +22,7 @@ mod lint;
 mod lot_report;
 mod many_ports;
 mod ocsp;
+mod read_only;
 mod records;
 mod screen;
 mod server_envoy;

@@ -402,15 +402,20 @@ fn a_device_is_reset_only_if_that_is_asked_for() {
     assert_eq!(station.enroll(&port, &by_program).code, 0);
     assert!(flag.exists());
 
-    // It is somebody else's program, and gets no passphrase.
+    // It is somebody else's program, and gets no secret; nor an address that may have one in it.
     let by_shell = ["--reset", "command", "--reset-command", "sh -c 'env > environment'"];
     let enroll = ["--port", port.path().to_str().unwrap(), "--endpoint", "10.0.2.100:8883"];
     let ran = station.run_with(&[&enroll[..], &by_shell].concat(), |command| {
-        command.env("PROVISION_KEY_PASSPHRASE", "open sesame")
+        command
+            .env("PROVISION_KEY_PASSPHRASE", "open sesame")
+            .env("PGPASSWORD", "open sesame")
+            .env("PROVISION_LEDGER", "ca/ledger.sqlite")
     });
     assert_eq!(ran.code, 0, "{ran:?}");
     let environment = fs::read_to_string(station.path().join("environment")).unwrap();
-    assert!(!environment.contains("open sesame"), "{environment}");
+    for secret in ["open sesame", "PROVISION_LEDGER"] {
+        assert!(!environment.contains(secret), "{environment}");
+    }
 
     let no_program = ["--reset", "command", "--reset-command", "no-such-program {port}"];
     let ran = station.enroll(&port, &[&no_program[..], &["--json"]].concat());

@@ -93,6 +93,62 @@ fn a_device_that_passed_has_a_record_of_each_run() {
     );
 }
 
+/// In the records and the events that end a run; not in the ledger, which keeps what it has for ever.
+#[test]
+fn who_worked_there_is_noted_if_it_is_said() {
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::None);
+    let (bad, _other) = device("sensor-0002", Trick::BrokenSelfSignature);
+    let more = ["--json", "--records", "records", "--lot", "W47", "--operator", "A. Meier"];
+    let good = station.enroll(&port, &more);
+    let failed = station.enroll(&bad, &more[..5]);
+    assert_eq!((good.code, failed.code), (0, 12), "{good:?} {failed:?}");
+    let by_environment = station.run_with(
+        &[
+            &["station", "--stop-after", "1", "--ports", port.path().to_str().unwrap()],
+            &ENDPOINT[..],
+            &more[..5],
+        ]
+        .concat(),
+        |command| command.env("PROVISION_OPERATOR", "4711"),
+    );
+    assert_eq!(by_environment.code, 0, "{by_environment:?}");
+    let mut of_events = Vec::new();
+    for event in [&good, &failed, &by_environment].into_iter().flat_map(events) {
+        assert_documented(&event);
+        if let "result" | "error" | "station" = event["event"].as_str().unwrap() {
+            of_events.push(event["operator"].as_str().map(str::to_owned));
+        }
+    }
+    let [meier, number] = ["A. Meier", "4711"].map(|name| Some(name.to_owned()));
+    assert_eq!(of_events, [meier, None, number.clone(), number]);
+    let kept = records(&station.path().join("records"));
+    let of_records: Vec<_> = kept.iter().map(|record| record["operator"].as_str()).collect();
+    assert_eq!(of_records, [Some("A. Meier"), None, Some("4711")]);
+
+    let report = |format: &str| {
+        let what = ["report", "lot", "--id", "W47", "--records", "records", "--format", format];
+        let ran = station.run(&what);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.stdout
+    };
+    let junit = report("junit");
+    assert!(junit.contains(r#"<property name="operators" value="4711, A. Meier"/>"#), "{junit}");
+    assert!(junit.contains("\noperator A. Meier</system-out>"), "{junit}");
+    let openhtf: Value = serde_json::from_str(&report("openhtf")).unwrap();
+    let of = |run: &Value| run["metadata"]["operator_id"].clone();
+    let operators: Vec<_> = openhtf.as_array().unwrap().iter().map(of).collect();
+    assert_eq!(operators, [json!("A. Meier"), Value::Null, json!("4711")]);
+    let ledger = fs::read(station.path().join("ca/ledger.sqlite")).unwrap();
+    assert!(!ledger.windows(5).any(|bytes| bytes == b"Meier"));
+
+    for wrong in ["", " x", "a\nb", "\u{1b}[2J", &"x".repeat(65)] {
+        let refused = station.enroll(&port, &["--operator", wrong]);
+        assert_eq!(refused.code, 2, "{wrong:?}: {refused:?}");
+        assert!(refused.stderr.contains("1 to 64 characters"), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_run_that_failed_has_a_record_with_its_cause_and_what_to_do() {
     let station = Station::new();
@@ -132,6 +188,8 @@ fn what_no_record_is_does_not_fit_the_schema() {
         ("seconds", json!("2")),
         ("steps", json!([{ "step": "dance", "after_s": 1, "seconds": 1 }])),
         ("private_key", json!("00")),
+        ("operator", json!("a\nb")),
+        ("operator", json!("")),
     ] {
         let mut other = record.clone();
         other[name] = wrong;

@@ -189,14 +189,22 @@ fn every_file_is_there_before_anything_is_said() {
 
 /// A hook is somebody else's program.
 #[test]
-fn a_hook_gets_no_passphrase() {
+fn a_hook_gets_no_secret() {
     let station = Station::new();
-    let secrets =
-        ["PROVISION_PASSPHRASE", "PROVISION_KEY_PASSPHRASE", "PROVISION_NEW_KEY_PASSPHRASE"];
+    let secrets = [
+        "PROVISION_PASSPHRASE",
+        "PROVISION_KEY_PASSPHRASE",
+        "PROVISION_NEW_KEY_PASSPHRASE",
+        "PGPASSWORD",
+    ];
     let watch = ["--json", "crl", "watch", "--hook-shell", "env > environment"];
     let mut command = station.command(&watch);
     command.stdout(Stdio::piped()).env("PROVISION_CA", "ca");
     command.envs(secrets.map(|name| (name, "open sesame")));
+    // As far as the program is concerned, any path is one; in an address it would be a password.
+    fs::rename(station.path().join("ca/ledger.sqlite"), station.path().join("open sesame"))
+        .unwrap();
+    command.env("PROVISION_LEDGER", "open sesame");
     let watch = Following::of(command.spawn().unwrap());
     watch.wait_for("hook", |event| event["event"] == "hook" && event["exit_code"] == 0);
     let environment = fs::read_to_string(station.path().join("environment")).unwrap();
