@@ -2,7 +2,7 @@
 //! caller goes on.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -58,9 +58,21 @@ impl Access {
 ///
 /// [`FileError`] with what the operating system said.
 pub fn create(path: &Path, contents: &[u8], access: Access) -> Result<(), FileError> {
+    create_by(path, access, |file| file.write_all(contents))
+}
+
+/// As [`create`], with contents that are written piece by piece.
+///
+/// # Errors
+///
+/// [`FileError`] with what `write` or the operating system said.
+pub fn create_by(
+    path: &Path,
+    access: Access,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), FileError> {
     let mut file = new_file(path, access).map_err(FileError::on("create", path))?;
-    let written = file
-        .write_all(contents)
+    let written = write(&mut file)
         .and_then(|()| set_exact_mode(&file, access))
         .and_then(|()| file.sync_all());
     written.map_err(|error| {

@@ -93,7 +93,8 @@ pub use document::{
     to_pem,
 };
 pub use files::{
-    Access, FileError, create as create_file, read as read_file, replace as replace_file,
+    Access, FileError, create as create_file, create_by as create_file_by, read as read_file,
+    replace as replace_file,
 };
 pub use host::{CertificateForm, HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};

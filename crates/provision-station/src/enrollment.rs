@@ -33,7 +33,7 @@ use provision_wire::{CHALLENGE_LEN, DeviceSerial, Stage};
 use crate::evidence::{
     ApprovedCsr, CertSerial, Chain, Enrolled, LiveCertificate, Policy, Standing,
 };
-use crate::exchange::Patience;
+use crate::exchange::{Pace, Patience};
 
 pub use fault::EnrollmentFault;
 pub use state::{CSR_LEN_MAX, Enrollment};
@@ -89,6 +89,8 @@ pub struct Timing {
     pub quick: Patience,
     /// For what makes it compute or write flash. A key takes a Cortex-M0 at 16 MHz four seconds.
     pub slow: Patience,
+    /// How fast the line is: what is asked and answered takes its time on top of that.
+    pub pace: Pace,
     /// How often the device may lose the session (reset) before the run is given up.
     pub restarts_max: u32,
 }
@@ -99,6 +101,7 @@ impl Default for Timing {
             hello: Patience { reply_within_ms: 500, attempts: 20 },
             quick: Patience { reply_within_ms: 1_000, attempts: 5 },
             slow: Patience { reply_within_ms: 5_000, attempts: 4 },
+            pace: Pace::INSTANT,
             restarts_max: 8,
         }
     }

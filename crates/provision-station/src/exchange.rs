@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 
 use provision_wire::frame::frame_len_max;
 use provision_wire::{
@@ -12,13 +13,59 @@ use provision_wire::{
 /// Longest frame taken from a device, in bytes.
 const FRAME_LEN_MAX: usize = frame_len_max(ANSWER_LEN_MAX);
 
+/// Longest frame of an answer that carries no piece of a CSR, in bytes: `Hello`, with a serial of 64.
+const SHORT_FRAME_LEN_MAX: usize = frame_len_max(192);
+
 /// How long to wait for an answer, and how often to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// Until the question is asked again, in milliseconds.
+    /// Until the question is asked again, in milliseconds, beside what the line takes.
     pub reply_within_ms: u64,
     /// Times it is asked in all; at least 1.
     pub attempts: u32,
+}
+
+impl Patience {
+    /// Patience with a device's first answer that lasts for `wait_ms` milliseconds on a line of this
+    /// pace, with a question each `reply_within_ms` and whatever it takes on the line.
+    #[must_use]
+    pub const fn with_hello(wait_ms: u64, reply_within_ms: u64, pace: Pace) -> Self {
+        let question_ms = pace.ms_for(frame_len_max(ASK_LEN_MIN) + SHORT_FRAME_LEN_MAX);
+        let each_ms = reply_within_ms.saturating_add(question_ms);
+        let attempts = match wait_ms.checked_div(each_ms) {
+            Some(attempts) if attempts < u32::MAX as u64 => attempts as u32,
+            _ => u32::MAX - 1,
+        };
+        let is_short = each_ms.saturating_mul(attempts as u64) < wait_ms;
+        Self { reply_within_ms, attempts: attempts + is_short as u32 }
+    }
+}
+
+/// How fast bytes go over a line. Patience is with the device; what the line takes comes on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pace {
+    /// None for a line that takes no time.
+    bits_per_s: Option<NonZeroU32>,
+}
+
+impl Pace {
+    /// Of a line that takes no time.
+    pub const INSTANT: Self = Self { bits_per_s: None };
+
+    /// Of a serial line, in bits per second; 0 is one that takes no time.
+    #[must_use]
+    pub const fn of_baud(baud: u32) -> Self {
+        Self { bits_per_s: NonZeroU32::new(baud) }
+    }
+
+    /// How long so many bytes are on their way, in milliseconds: ten bits each, with start and stop.
+    #[must_use]
+    pub const fn ms_for(self, bytes: usize) -> u64 {
+        match self.bits_per_s {
+            None => 0,
+            Some(baud) => (bytes as u64).saturating_mul(10_000).div_ceil(baud.get() as u64),
+        }
+    }
 }
 
 /// The station's end of a line: at most one question is outstanding.
@@ -34,13 +81,17 @@ pub struct Exchange {
     pending: Option<Pending>,
     passed_over: PassedOver,
     turns: u32,
+    pace: Pace,
 }
 
 #[derive(Debug)]
 struct Pending {
     ask: &'static str,
     frame: Vec<u8>,
-    patience: Patience,
+    attempts: u32,
+    /// Until an answer must be here, from when the question is sent on: with what both take on the
+    /// line.
+    within_ms: u64,
     sent: u32,
     asked_ms: u64,
     deadline_ms: u64,
@@ -84,7 +135,14 @@ impl Exchange {
             pending: None,
             passed_over: PassedOver::default(),
             turns: 0,
+            pace: Pace::INSTANT,
         }
+    }
+
+    /// The same on a line of this pace.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Goes on under another session number; what is outstanding is forgotten.
@@ -112,13 +170,16 @@ impl Exchange {
         let frame = to_frame(header, ask);
         self.passed_over = PassedOver::default();
         self.turns = self.turns.saturating_add(1);
+        let on_line_ms = self.pace.ms_for(frame.len() + answer_len_max(ask));
+        let within_ms = patience.reply_within_ms.saturating_add(on_line_ms);
         self.pending = Some(Pending {
             ask: ask.name(),
             frame: frame.clone(),
-            patience,
+            attempts: patience.attempts,
+            within_ms,
             sent: 1,
             asked_ms: now_ms,
-            deadline_ms: now_ms.saturating_add(patience.reply_within_ms),
+            deadline_ms: now_ms.saturating_add(within_ms),
         });
         frame
     }
@@ -162,7 +223,7 @@ impl Exchange {
         if now_ms < pending.deadline_ms {
             return Some(Tick::Wait { until_ms: pending.deadline_ms });
         }
-        if pending.sent >= pending.patience.attempts {
+        if pending.sent >= pending.attempts {
             let no_answer = NoAnswer {
                 ask: pending.ask,
                 attempts: pending.sent,
@@ -173,7 +234,7 @@ impl Exchange {
             return Some(Tick::GaveUp(no_answer));
         }
         pending.sent = pending.sent.saturating_add(1);
-        pending.deadline_ms = now_ms.saturating_add(pending.patience.reply_within_ms);
+        pending.deadline_ms = now_ms.saturating_add(pending.within_ms);
         self.turns = self.turns.saturating_add(1);
         Some(Tick::Resend(pending.frame.clone()))
     }
@@ -189,6 +250,14 @@ fn to_frame(header: Header, ask: &Ask<'_>) -> Vec<u8> {
     let len = encode_frame(header, ask, &mut out).unwrap_or_default();
     out.truncate(len);
     out
+}
+
+/// Longest answer to it on the line, in bytes: pieces of a CSR are long, all others short.
+const fn answer_len_max(ask: &Ask<'_>) -> usize {
+    match ask {
+        Ask::Read { .. } => FRAME_LEN_MAX,
+        _ => SHORT_FRAME_LEN_MAX,
+    }
 }
 
 /// A question that was not answered.

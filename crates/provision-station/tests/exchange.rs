@@ -1,7 +1,7 @@
 //! One question and its answer, as a conversation.
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use provision_station::exchange::{Exchange, Patience, Tick};
+use provision_station::exchange::{Exchange, Pace, Patience, Tick};
 use provision_wire::{Answer, Ask, Deframer, Event, Header, Kind, encode_frame};
 
 const PATIENCE: Patience = Patience { reply_within_ms: 100, attempts: 3 };
@@ -120,4 +120,38 @@ fn a_new_session_does_not_take_the_answers_of_the_old_one() {
     let late = Header { sequence: next.sequence, ..ask };
     assert!(receive(&mut exchange, &answer(late, &Answer::Sealed)).is_none());
     assert!(receive(&mut exchange, &answer(next, &Answer::Sealed)).is_some());
+}
+
+/// Patience is with the device; the line's time comes on top of it, each time it is asked.
+#[test]
+fn what_the_line_takes_is_no_silence() {
+    let piece = [7; 900];
+    let put = Ask::Put { offset: 0, bytes: &piece };
+    for (baud, longest_ms) in [(0, 0), (115_200, 110), (2_400, 5_000), (1_200, 10_000)] {
+        let pace = Pace::of_baud(baud);
+        let mut exchange = Exchange::new(SESSION).at(pace);
+        let sent = exchange.ask(&put, PATIENCE, 0);
+        let on_line_ms = pace.ms_for(sent.len());
+        let Some(Tick::Wait { until_ms }) = exchange.tick(0) else { panic!("it does not wait") };
+        assert!(until_ms >= 100 + on_line_ms, "{baud}: {until_ms} of {on_line_ms} ms");
+        assert!(until_ms <= 100 + longest_ms, "{baud}: {until_ms}");
+        assert_eq!(exchange.tick(until_ms - 1), Some(Tick::Wait { until_ms }));
+        assert_eq!(exchange.tick(until_ms), Some(Tick::Resend(sent)));
+        let again = Some(Tick::Wait { until_ms: 2 * until_ms });
+        assert_eq!(exchange.tick(until_ms), again, "as long once more");
+    }
+    // The pieces of a CSR come in answers that are long themselves.
+    let mut exchange = Exchange::new(SESSION).at(Pace::of_baud(1_200));
+    exchange.ask(&Ask::Read { offset: 0 }, PATIENCE, 0);
+    assert!(matches!(exchange.tick(0), Some(Tick::Wait { until_ms: 8_600.. })));
+}
+
+#[test]
+fn a_wait_for_the_first_answer_is_as_long_on_any_line() {
+    for (baud, attempts) in [(0, 20), (115_200, 19), (9_600, 13), (1_200, 4)] {
+        let pace = Pace::of_baud(baud);
+        let hello = Patience::with_hello(10_000, 500, pace);
+        assert_eq!((hello.reply_within_ms, hello.attempts), (500, attempts), "{baud}");
+    }
+    assert_eq!(Patience::with_hello(1, 500, Pace::of_baud(1)).attempts, 1);
 }

@@ -19,7 +19,8 @@ impl<'l> Conversation<'l> {
     /// Says hello, and says who answered.
     pub(crate) fn open(line: &'l mut Line, patience: Patience) -> Result<(Self, Hello), Fault> {
         let session = u32::from_le_bytes(system::bytes()?);
-        let mut conversation = Self { line, exchange: Exchange::new(session) };
+        let exchange = Exchange::new(session).at(line.pace());
+        let mut conversation = Self { line, exchange };
         let ask = Ask::Hello { versions: VersionRange::OURS };
         let hello = conversation.ask_within(&ask, patience, |answer| match answer {
             Answer::Hello(hello) => Some(hello.clone()),

@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &Enroll, report: &mut Report) -> Result<(), Fault> 
         return Err(Fault::Usage("`--expect` names one device; give one port with it".into()));
     }
     report.by(arguments.job.operator.as_ref());
-    let hello = Patience { reply_within_ms: 500, attempts: arguments.wait.saturating_mul(2) };
+    let wait_ms = u64::from(arguments.wait) * 1000;
+    let hello = Patience::with_hello(wait_ms, 500, arguments.job.ports.pace());
     if arguments.dry_run {
         let job = Job::open_to_look(&arguments.job, hello)?;
         for port in ports {

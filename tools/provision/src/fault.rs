@@ -846,7 +846,7 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
             DatabaseRefusal::NoRight => {
                 "nothing left unrecorded; the tables' owner gives a station its rights: `GRANT \
                  SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ROLE` (who only looks needs \
-                 SELECT alone)"
+                 SELECT alone; `ledger create` and `ledger upgrade` are for the owner)"
             }
             DatabaseRefusal::TooManyConnections => {
                 "nothing left unrecorded; wait and run the same command again, or have the server \

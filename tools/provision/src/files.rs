@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use provision_issuer::{
-    Access, Document, DocumentKind, create_file, documents, read_limited, to_pem,
+    Access, Document, DocumentKind, create_file_by, documents, read_limited, to_pem,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -60,11 +60,19 @@ pub(crate) fn document(path: &Path, fault: &dyn core::fmt::Display) -> Fault {
 
 /// Writes to a new file, or to standard output.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), Fault> {
+    write_new_by(path, access, |out| out.write_all(bytes))
+}
+
+/// The same of what is written piece by piece.
+pub(crate) fn write_new_by(
+    path: &Path,
+    access: Access,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), Fault> {
     if is_dash(path) {
-        io::stdout().write_all(bytes)?;
-        return Ok(());
+        return Ok(write(&mut io::stdout())?);
     }
-    create_file(path, bytes, access).map_err(Fault::File)
+    create_file_by(path, access, write).map_err(Fault::File)
 }
 
 /// Makes a directory, if it is not there, and has it take so many bytes, which are removed again.

@@ -9,7 +9,7 @@ use provision_path::ServerName;
 use provision_station::Plan;
 use provision_station::enrollment::{EndpointPlan, Timing};
 use provision_station::evidence::Policy;
-use provision_station::exchange::Patience;
+use provision_station::exchange::{Pace, Patience};
 
 use crate::arguments::values;
 use crate::books::Books;
@@ -166,6 +166,11 @@ pub(crate) struct PortUse {
 }
 
 impl PortUse {
+    /// How fast the line is.
+    pub(crate) const fn pace(&self) -> Pace {
+        Pace::of_baud(self.baud.baud)
+    }
+
     /// What is given and would not be used is a slip of the pen.
     fn check(&self) -> Result<(), Fault> {
         match (&self.reset_command, self.reset) {
@@ -247,7 +252,7 @@ impl Job {
             foreign_signatures_unchecked: arguments.unchecked_on_device
                 == Some(Unchecked::CaSignatures),
             seal: !arguments.no_seal,
-            timing: Timing { hello, ..Timing::default() },
+            timing: Timing { hello, pace: arguments.ports.pace(), ..Timing::default() },
         };
         let (ledger, looking) = open(&profile, now_s)?;
         let accept_new_key = arguments.accept_new_key;

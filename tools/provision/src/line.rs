@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use std::process::{Command, Stdio};
 
+use provision_station::exchange::Pace;
 use serialport::SerialPort as _;
 
 use crate::capture::Capture;
@@ -15,7 +16,9 @@ use crate::secret;
 
 /// Bytes per write. Longer ones hang past their timeout when the peer stalls.
 const WRITE_LEN_MAX: usize = 64;
-/// Longest wait for a single write.
+/// Bytes that a system or an adapter holds back until there is room for more.
+const AHEAD_LEN_MAX: usize = 512;
+/// Longest wait for a single write, beside what the line takes for those before it.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 /// Longest time a program may take to reset a device.
 const RESET_WITHIN: Duration = Duration::from_secs(30);
@@ -29,6 +32,7 @@ pub(crate) struct Line {
     port: serialport::TTYPort,
     #[cfg(windows)]
     port: serialport::COMPort,
+    pace: Pace,
     opened: Instant,
     capture: Option<Capture>,
 }
@@ -49,7 +53,13 @@ impl Line {
             .timeout(WRITE_WITHIN)
             .open_native()
             .map_err(|cause| Fault::PortOpen { port: name.into(), cause })?;
-        Ok(Self { name: name.into(), port, opened: Instant::now(), capture: None })
+        let (pace, opened) = (Pace::of_baud(baud), Instant::now());
+        Ok(Self { name: name.into(), port, pace, opened, capture: None })
+    }
+
+    /// How fast it is.
+    pub(crate) const fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Milliseconds since the port was opened.
@@ -59,7 +69,8 @@ impl Line {
 
     /// Writes all of it.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let result = self.port.set_timeout(WRITE_WITHIN).map_err(Into::into).and_then(|()| {
+        let within = WRITE_WITHIN + Duration::from_millis(self.pace.ms_for(AHEAD_LEN_MAX));
+        let result = self.port.set_timeout(within).map_err(Into::into).and_then(|()| {
             bytes.chunks(WRITE_LEN_MAX).try_for_each(|piece| self.port.write_all(piece))
         });
         result.map_err(|cause| self.failed(cause))

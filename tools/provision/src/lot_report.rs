@@ -95,13 +95,12 @@ fn lot(arguments: &LotArguments, report: &mut Report) -> Result<(), Fault> {
         report.warning(&format!("{path}: {why}"), json!({ "file": path }))?;
     }
     let figures = Figures::of(&lot);
-    let text = match arguments.format {
-        Format::Junit => junit::write(&lot, &figures)?,
-        Format::Openhtf => openhtf::write(&lot),
-        Format::Json => json::write(&lot, &figures),
-        Format::Html => html::write(&lot, &figures),
-    };
-    files::write_new(&arguments.out, text.as_bytes(), Access::EverybodyReads)?;
+    files::write_new_by(&arguments.out, Access::EverybodyReads, |out| match arguments.format {
+        Format::Junit => out.write_all(junit::write(&lot, &figures)?.as_bytes()),
+        Format::Openhtf => openhtf::write(&lot, out),
+        Format::Json => out.write_all(json::write(&lot, &figures).as_bytes()),
+        Format::Html => out.write_all(html::write(&lot, &figures).as_bytes()),
+    })?;
     if files::is_dash(&arguments.out) {
         return Ok(());
     }

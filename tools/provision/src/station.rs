@@ -133,8 +133,8 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     report.by(arguments.job.operator.as_ref());
     let mut wanted = Wanted::new(&arguments.ports, arguments.slots.as_deref())?;
     // Who came this far has answered a moment ago, unless it is reset first.
-    let attempts = if arguments.job.ports.reset == Reset::None { 6 } else { 20 };
-    let hello = Patience { reply_within_ms: 500, attempts };
+    let wait_ms = if arguments.job.ports.reset == Reset::None { 3_000 } else { 10_000 };
+    let hello = Patience::with_hello(wait_ms, 500, arguments.job.ports.pace());
     let job = Job::open(&arguments.job, hello)?;
     let kept = Kept::open(&arguments.job, &job)?;
     let ending = Ending::on_signals()?;

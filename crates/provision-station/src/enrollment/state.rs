@@ -107,7 +107,7 @@ impl<P: VerifyP256> Enrollment<P> {
     #[must_use]
     pub fn new(plan: Plan, randomness: Randomness) -> Self {
         Self {
-            exchange: Exchange::new(randomness.session),
+            exchange: Exchange::new(randomness.session).at(plan.timing.pace),
             plan,
             randomness,
             outbox: Outbox::new(),

@@ -1,5 +1,7 @@
 //! Test records as OpenHTF's `OutputToJSON` writes them (openhtf 1.6), one for each run.
 
+use std::io::{self, BufWriter, Write};
+
 use serde_json::{Value, json};
 
 use super::gather::{Device, LotReport};
@@ -10,8 +12,10 @@ use crate::records::{Ended, Failure, Record, Step};
 const INFO: u8 = 20;
 const ERROR: u8 = 40;
 
-/// All runs, those at which nobody answered too, oldest first, as one array.
-pub(super) fn write(lot: &LotReport) -> String {
+/// All runs, those at which nobody answered too, oldest first, as one array. One record is in memory
+/// at a time: each is several times as long as what it is made of.
+pub(super) fn write(lot: &LotReport, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
     let of = |device: &'_ Device, run: &'_ Record| run.outcome.is_pass() && !device.confirms(run);
     let devices = lot.devices.values();
     let runs = devices.flat_map(|device| device.runs.iter().map(move |run| (run, of(device, run))));
@@ -19,12 +23,13 @@ pub(super) fn write(lot: &LotReport) -> String {
         runs.chain(lot.nobody.iter().map(|run| (run, false))).collect();
     runs.sort_by_key(|(run, _)| (run.started_at_ms, &run.id));
     // A line each: they are long.
-    let mut text = String::from("[");
+    out.write_all(b"[")?;
     for (at, (run, is_unconfirmed)) in runs.into_iter().enumerate() {
-        text.push_str(if at == 0 { "\n" } else { ",\n" });
-        text.push_str(&record(run, is_unconfirmed).to_string());
+        out.write_all(if at == 0 { b"\n".as_slice() } else { b",\n" })?;
+        serde_json::to_writer(&mut out, &record(run, is_unconfirmed))?;
     }
-    text + "\n]\n"
+    out.write_all(b"\n]\n")?;
+    out.flush()
 }
 
 fn record(run: &Record, is_unconfirmed: bool) -> Value {

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread;
 
 use boon::{Compiler, Schemas};
+use nix::sys::resource::{UsageWho, getrusage};
 use provision_testkit::impostor::Trick;
 use provision_testkit::pty::PtyPort;
 use scraper::{ElementRef, Html, Selector};
@@ -281,6 +282,30 @@ fn openhtf_records_have_the_keys_that_openhtf_writes() {
     let phases: Vec<_> =
         ours[1]["phases"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
     assert_eq!(phases, ["found", "key", "not-proven"]);
+}
+
+/// A record for OpenHTF is several times as long as what it is made of: one is in memory at a time.
+#[test]
+fn openhtf_records_are_written_one_after_the_other() {
+    const RUNS: usize = 3_000;
+    let station = line();
+    for at in 0..RUNS {
+        let name = format!("more-{at:04}.json");
+        forge(&station, &name, |record| {
+            record["id"] = format!("{at:016x}").into();
+            record["device"] = format!("more-{at:04}").into();
+        });
+    }
+    // The most that any program that was waited for has had, in kilobytes.
+    let peak_kb = || getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    html(&station);
+    let before_kb = peak_kb();
+    let text = report(&station, "openhtf");
+    let more_kb = peak_kb() - before_kb;
+    let runs: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(runs.as_array().unwrap().len(), RUNS + 5);
+    let len_kb = i64::try_from(text.len() / 1024).unwrap();
+    assert!(more_kb < len_kb / 4, "{more_kb} kB more for {len_kb} kB");
 }
 
 fn html(station: &Station) -> String {

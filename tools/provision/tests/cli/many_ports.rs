@@ -391,6 +391,20 @@ fn what_a_device_says_besides_is_kept_where_it_is_asked_for() {
     assert_eq!(kept, "*** boot 1.2 ***\r\n");
 }
 
+/// What is asked and answered takes longer on the line than a device may take to answer.
+#[test]
+fn a_station_on_a_slow_line_waits_for_what_is_on_its_way() {
+    let station = Station::new();
+    let slow = ["--baud", "2400"];
+    let _line = station.simulate(1, &[&["--devices", "1"], &slow[..]].concat()).unwrap();
+    let serve = ["--json", "station", "--ports", "line/port-01", "--endpoint", "10.0.2.100:8883"];
+    let running = station.follow(&[&serve[..], &["--stop-after", "1"], &slow].concat());
+    let passed = running
+        .documented()
+        .wait_for("its end", |event| matches!(event["event"].as_str(), Some("result" | "error")));
+    assert_eq!((&passed["outcome"], &passed["turns"]), (&"enrolled".into(), &9.into()), "{passed}");
+}
+
 #[test]
 fn a_device_is_reset_only_if_that_is_asked_for() {
     let station = Station::new();
