@@ -258,7 +258,7 @@ fn request(facts: &mut Facts, der: &[u8]) -> der::Result<()> {
 }
 
 fn crl(facts: &mut Facts, der: &[u8]) -> der::Result<()> {
-    let crl = RevocationList::from_der(der.to_vec())?;
+    let crl = RevocationList::from_der(der)?;
     facts
         .text("issuer", name_text(crl.issuer()))
         .text("this_update", time_text(crl.this_update_s()));

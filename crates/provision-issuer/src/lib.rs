@@ -89,8 +89,8 @@ pub use crl::{
 pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
 pub use document::{
-    Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
-    to_pem,
+    Document, DocumentError, DocumentKind, FindError, documents, find_document, read_documents,
+    read_limited, to_pem,
 };
 pub use files::{
     Access, FileError, create as create_file, read as read_file, replace as replace_file,
