@@ -2,6 +2,8 @@
 //!
 //! Both go entry by entry over the bytes and keep no entry in memory: a CRL may have a million.
 
+mod fit;
+
 use core::fmt;
 use core::ops::Range;
 use core::str::FromStr;
@@ -39,6 +41,8 @@ use crate::passphrase::KeyProtection;
 use crate::profile::SignedBy;
 use crate::signer::{CaSigner, SoftwareSigner};
 use crate::validity::time;
+
+pub use fit::Unfit;
 
 /// Why a certificate was revoked (RFC 5280 section 5.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -618,21 +622,6 @@ impl<D: AsRef<[u8]>> RevocationList<D> {
             .filter(|extension| extension.critical)
             .find(|extension| !known(extension))
             .map(|extension| extension.extn_id)
-    }
-
-    /// Whether it covers the certificates of the kind asked for: a CA's or not, all reasons.
-    pub(crate) fn covers(&self, ca: bool) -> bool {
-        let Some(extension) = self.extension(ID_CE_ISSUING_DISTRIBUTION_POINT) else {
-            return true;
-        };
-        let Ok(point) = IssuingDistributionPoint::from_der(extension.extn_value.as_bytes()) else {
-            return false;
-        };
-        !(point.only_contains_user_certs && ca
-            || point.only_contains_ca_certs && !ca
-            || point.only_contains_attribute_certs
-            || point.only_some_reasons.is_some()
-            || point.indirect_crl)
     }
 
     /// Checks who signed it.

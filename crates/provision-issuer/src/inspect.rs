@@ -404,7 +404,8 @@ fn extension_fact(extension: &Extension) -> Option<Fact> {
     })
 }
 
-fn point_names(name: &DistributionPointName) -> Vec<String> {
+/// The names of a place where CRLs are, of which one may be enough.
+pub(crate) fn point_names(name: &DistributionPointName) -> Vec<String> {
     match name {
         DistributionPointName::FullName(names) => names.iter().map(general_name).collect(),
         DistributionPointName::NameRelativeToCRLIssuer(_) => vec!["relative to the issuer".into()],

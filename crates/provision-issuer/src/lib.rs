@@ -83,7 +83,7 @@ pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType}
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
 pub use crl::{
-    CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked,
+    CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, Unfit,
     UnknownReason,
 };
 pub use dh_parameters::DhGroup;
