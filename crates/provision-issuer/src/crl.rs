@@ -2,6 +2,8 @@
 //!
 //! Both go entry by entry over the bytes and keep no entry in memory: a CRL may have a million.
 
+mod fit;
+
 use core::fmt;
 use core::ops::Range;
 use core::str::FromStr;
@@ -39,6 +41,8 @@ use crate::passphrase::KeyProtection;
 use crate::profile::SignedBy;
 use crate::signer::{CaSigner, SoftwareSigner};
 use crate::validity::time;
+
+pub use fit::Unfit;
 
 /// Why a certificate was revoked (RFC 5280 section 5.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -322,7 +326,7 @@ impl CrlSource {
     /// [`CrlFault`].
     pub fn check_crl(&self, der: &[u8]) -> Result<(), CrlFault> {
         let ca = CaCertificate::open(&self.certificate)?;
-        let list = RevocationList::from_der(der.to_vec())?;
+        let list = RevocationList::from_der(der)?;
         if *list.issuer() != ca.identity().name {
             return Err(CrlFault::OtherIssuer {
                 issuer: list.issuer_text(),
@@ -484,10 +488,10 @@ fn push_entry(out: &mut Vec<u8>, entry: &Revoked) -> der::Result<()> {
     Ok(())
 }
 
-/// A CRL as it was read.
+/// A CRL as it was read, over its DER.
 #[derive(Debug, Clone)]
-pub struct RevocationList {
-    der: Vec<u8>,
+pub struct RevocationList<D = Vec<u8>> {
+    der: D,
     tbs: Range<usize>,
     entries: Range<usize>,
     issuer: Name,
@@ -498,28 +502,15 @@ pub struct RevocationList {
     extensions: Vec<Extension>,
 }
 
-impl RevocationList {
-    /// Reads DER.
+impl<D: AsRef<[u8]>> RevocationList<D> {
+    /// Reads DER. Of its entries no more is looked at than how long they are together.
     ///
     /// # Errors
     ///
     /// With the position of the byte at which it is no CRL.
-    pub fn from_der(der: Vec<u8>) -> der::Result<Self> {
-        let mut whole = SliceReader::new(&der)?;
-        let mut list = Self::read(&mut whole)?;
-        whole.finish()?;
-        list.der = der;
-        Ok(list)
-    }
-
-    /// Whether it is one, without a copy of it.
-    pub(crate) fn outline(der: &[u8]) -> der::Result<()> {
-        let mut whole = SliceReader::new(der)?;
-        Self::read(&mut whole)?;
-        whole.finish()
-    }
-
-    fn read(whole: &mut SliceReader<'_>) -> der::Result<Self> {
+    pub fn from_der(der: D) -> der::Result<Self> {
+        let mut reader = SliceReader::new(der.as_ref())?;
+        let whole = &mut reader;
         let header = der::Header::decode(whole)?;
         header.tag().assert_eq(Tag::Sequence)?;
         let tbs_start = position(whole);
@@ -531,11 +522,11 @@ impl RevocationList {
         }
         let inner = AlgorithmIdentifierOwned::decode(whole)?;
         let issuer = Name::decode(whole)?;
-        let this_update_s = Time::decode(whole)?.to_unix_duration().as_secs();
+        let this_update_s = unix_s(whole)?;
         let mut next_update_s = None;
         if position(whole) < end && matches!(Tag::peek(whole)?, Tag::UtcTime | Tag::GeneralizedTime)
         {
-            next_update_s = Some(Time::decode(whole)?.to_unix_duration().as_secs());
+            next_update_s = Some(unix_s(whole)?);
         }
         let mut entries = 0..0;
         if position(whole) < end && Tag::peek(whole)? == Tag::Sequence {
@@ -546,11 +537,9 @@ impl RevocationList {
         }
         let mut extensions = Vec::new();
         if position(whole) < end {
-            let tagged = AnyRef::decode(whole)?;
-            if !tagged.tag().is_context_specific() || tagged.tag().number() != TagNumber(0) {
-                return Err(tagged.tag().unexpected_error(None).into());
-            }
-            extensions = Vec::<Extension>::from_der(tagged.value())?;
+            let header = der::Header::decode(whole)?;
+            header.tag().assert_eq(EXTENSIONS)?;
+            extensions = whole.read_nested(header.length(), Vec::<Extension>::decode)?;
         }
         if position(whole) != end {
             return Err(whole.error(der::ErrorKind::Length { tag: Tag::Sequence }));
@@ -560,8 +549,9 @@ impl RevocationList {
             return Err(whole.error(der::ErrorKind::Value { tag: Tag::Sequence }));
         }
         let signature = BitStringRef::decode(whole)?.raw_bytes().to_vec();
+        reader.finish()?;
         Ok(Self {
-            der: Vec::new(),
+            der,
             tbs: tbs_start..end,
             entries,
             issuer,
@@ -634,21 +624,6 @@ impl RevocationList {
             .map(|extension| extension.extn_id)
     }
 
-    /// Whether it covers the certificates of the kind asked for: a CA's or not, all reasons.
-    pub(crate) fn covers(&self, ca: bool) -> bool {
-        let Some(extension) = self.extension(ID_CE_ISSUING_DISTRIBUTION_POINT) else {
-            return true;
-        };
-        let Ok(point) = IssuingDistributionPoint::from_der(extension.extn_value.as_bytes()) else {
-            return false;
-        };
-        !(point.only_contains_user_certs && ca
-            || point.only_contains_ca_certs && !ca
-            || point.only_contains_attribute_certs
-            || point.only_some_reasons.is_some()
-            || point.indirect_crl)
-    }
-
     /// Checks who signed it.
     ///
     /// # Errors
@@ -658,13 +633,18 @@ impl RevocationList {
         &self,
         key: &SubjectPublicKeyInfoOwned,
     ) -> Result<(), SignatureFault> {
-        algorithm::verify(key, &self.algorithm, &self.der[self.tbs.clone()], &self.signature)
+        algorithm::verify(
+            key,
+            &self.algorithm,
+            &self.der.as_ref()[self.tbs.clone()],
+            &self.signature,
+        )
     }
 
     /// Every entry, in the order in which they stand there. After one that cannot be read there
     /// are no more.
     pub fn entries(&self) -> impl Iterator<Item = der::Result<Revoked>> {
-        let mut reader = SliceReader::new(&self.der[self.entries.clone()]).ok();
+        let mut reader = self.entries_reader().ok();
         core::iter::from_fn(move || {
             let open = reader.as_mut().filter(|reader| !reader.is_finished())?;
             let entry = entry(open);
@@ -682,20 +662,30 @@ impl RevocationList {
     /// If an entry before it cannot be read.
     pub fn find(&self, cert_serial: &[u8]) -> der::Result<Option<Revoked>> {
         let wanted = without_zeros(cert_serial);
-        let mut reader = SliceReader::new(&self.der[self.entries.clone()])?;
+        let mut reader = self.entries_reader()?;
         while !reader.is_finished() {
             // Of each no more is read than its serial number: there may be a million.
             let mut this = reader.clone();
             let header = der::Header::decode(&mut reader)?;
             header.tag().assert_eq(Tag::Sequence)?;
-            let mut fields = SliceReader::new(reader.read_slice(header.length())?)?;
-            let serial = AnyRef::decode(&mut fields)?;
+            let serial = reader.read_nested(header.length(), |fields| {
+                let serial = AnyRef::decode(fields)?;
+                fields.read_slice(fields.remaining_len())?;
+                Ok::<_, der::Error>(serial)
+            })?;
             serial.tag().assert_eq(Tag::Integer)?;
             if without_zeros(serial.value()) == wanted {
                 return entry(&mut this).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// A reader that stands at the first entry, and counts from the beginning of the CRL.
+    fn entries_reader(&self) -> der::Result<SliceReader<'_>> {
+        let mut reader = SliceReader::new(&self.der.as_ref()[..self.entries.end])?;
+        reader.read_slice(self.entries.start.try_into()?)?;
+        Ok(reader)
     }
 
     fn extension(&self, oid: ObjectIdentifier) -> Option<&Extension> {
@@ -706,22 +696,30 @@ impl RevocationList {
 fn entry(reader: &mut SliceReader<'_>) -> der::Result<Revoked> {
     let header = der::Header::decode(reader)?;
     header.tag().assert_eq(Tag::Sequence)?;
-    let mut fields = SliceReader::new(reader.read_slice(header.length())?)?;
-    // Negative ones occur, and are compared as they are.
-    let serial = AnyRef::decode(&mut fields)?;
-    serial.tag().assert_eq(Tag::Integer)?;
-    let at_s = Time::decode(&mut fields)?.to_unix_duration().as_secs();
-    let mut reason = Reason::Unspecified;
-    if !fields.is_finished() {
-        let extensions = Vec::<Extension>::decode(&mut fields)?;
-        for extension in extensions.iter().filter(|e| e.extn_id == ID_CE_CRL_REASONS) {
-            if let &[0x0a, 1, code] = extension.extn_value.as_bytes() {
-                reason = Reason::of_code(code).unwrap_or_default();
+    reader.read_nested(header.length(), |fields| {
+        // Negative ones occur, and are compared as they are.
+        let serial = AnyRef::decode(fields)?;
+        serial.tag().assert_eq(Tag::Integer)?;
+        let at_s = unix_s(fields)?;
+        let mut reason = Reason::Unspecified;
+        if !fields.is_finished() {
+            let extensions = Vec::<Extension>::decode(fields)?;
+            for extension in extensions.iter().filter(|e| e.extn_id == ID_CE_CRL_REASONS) {
+                if let &[0x0a, 1, code] = extension.extn_value.as_bytes() {
+                    reason = Reason::of_code(code).unwrap_or_default();
+                }
             }
         }
-    }
-    fields.finish()?;
-    Ok(Revoked { cert_serial: serial.value().to_vec(), at_s, reason })
+        Ok(Revoked { cert_serial: serial.value().to_vec(), at_s, reason })
+    })
+}
+
+/// A time in seconds since 1970-01-01 UTC.
+fn unix_s(reader: &mut SliceReader<'_>) -> der::Result<u64> {
+    let at = reader.position();
+    // Of a time that is none, the crate does not say where it is.
+    let time = Time::decode(reader).map_err(|error| der::Error::new(error.kind(), at))?;
+    Ok(time.to_unix_duration().as_secs())
 }
 
 fn without_zeros(bytes: &[u8]) -> &[u8] {
@@ -733,6 +731,7 @@ fn position(reader: &SliceReader<'_>) -> usize {
     u32::from(reader.position()) as usize
 }
 
+const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
 /// `[0] EXPLICIT`
 const EXPLICIT_0: u8 = 0xa0;
 /// `INTEGER 1`

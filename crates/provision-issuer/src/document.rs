@@ -1,8 +1,11 @@
 //! What is in a file: certificates, CSRs, CRLs, keys and more, PEM or DER, one or many.
 
 mod base64_lines;
+mod crl_walk;
 mod label;
 mod limited;
+mod positions;
+mod window;
 
 use core::fmt;
 use std::io;
@@ -14,11 +17,11 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::certificate::parse;
-use crate::key_file::{KeyFileFault, SealedKey};
+use crate::crl::RevocationList;
+use crate::key_file::SealedKey;
 
-use base64_lines::{Base64Lines, PIECE, Wrong};
 pub(crate) use label::label;
-pub use limited::read_limited;
+pub use limited::{read_documents, read_limited};
 
 /// One thing found in a file.
 pub struct Document {
@@ -137,31 +140,13 @@ pub enum DocumentError {
     Read(#[from] io::Error),
 }
 
-/// Finds everything in the contents of a file. Text around PEM blocks is passed over, and so are
-/// the curve parameters that `openssl ecparam -genkey` puts before a key.
+/// The same as [`read_documents`], of the contents of a file.
 ///
 /// # Errors
 ///
 /// [`DocumentError`] at the first thing that is not what it says, or is not read here.
 pub fn documents(contents: &[u8]) -> Result<Vec<Document>, DocumentError> {
-    let first = *contents.first().ok_or(DocumentError::Empty)?;
-    if first == DER_SEQUENCE {
-        return from_der(contents).map(|document| vec![document]);
-    }
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(start) = memmem::find(contents.get(at..).unwrap_or_default(), BEGIN.as_bytes()) {
-        let start = at + start;
-        let block = pem_block(contents, start)?;
-        at = start + block.len();
-        if let Some(document) = from_pem(block, start)? {
-            found.push(document);
-        }
-    }
-    if found.is_empty() {
-        return Err(DocumentError::Neither { first });
-    }
-    Ok(found)
+    read_documents(contents)
 }
 
 /// The first thing of a kind in the contents of a file.
@@ -213,81 +198,12 @@ pub fn to_pem(kind: DocumentKind, der: &[u8]) -> String {
     pem::encode_string(label, LineEnding::LF, der).expect("it is in memory")
 }
 
-fn pem_block(contents: &[u8], at: usize) -> Result<&str, DocumentError> {
-    let broken = |why: &str| DocumentError::Pem { at, why: why.to_owned() };
-    let rest = &contents[at..];
-    let end = memmem::find(rest, END.as_bytes()).ok_or_else(|| broken("it has no END line"))?;
-    let close = memmem::find(&rest[end + END.len()..], DASHES.as_bytes())
-        .ok_or_else(|| broken("its END line does not end"))?;
-    let len = end + END.len() + close + DASHES.len();
-    core::str::from_utf8(&rest[..len]).map_err(|_| broken("it has bytes that are no text"))
-}
-
-fn from_pem(block: &str, at: usize) -> Result<Option<Document>, DocumentError> {
-    let broken = |why: String| DocumentError::Pem { at, why };
-    let label = label(block).ok_or(DocumentError::BeginLine { at })?.to_owned();
-    let kind = match label.as_str() {
-        "CERTIFICATE" | "X509 CERTIFICATE" => DocumentKind::Certificate,
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => DocumentKind::Request,
-        "X509 CRL" => DocumentKind::Crl,
-        "PUBLIC KEY" => DocumentKind::PublicKey,
-        "PKCS7" | "CMS" => DocumentKind::Pkcs7,
-        "PKCS12" => DocumentKind::Pkcs12,
-        "DH PARAMETERS" => DocumentKind::DhParameters,
-        "EC PARAMETERS" => return Ok(None),
-        label if label.ends_with("PRIVATE KEY") => {
-            let contents = |fault: KeyFileFault| DocumentError::Contents {
-                label: label.to_owned(),
-                at,
-                why: fault.to_string(),
-            };
-            SealedKey::find(block.as_bytes()).map_err(contents)?;
-            let bytes = Zeroizing::new(block.as_bytes().to_vec());
-            return Ok(Some(Document { kind: DocumentKind::PrivateKey, bytes, at }));
-        }
-        _ => return Err(DocumentError::UnknownLabel { label, at }),
-    };
-    let der = decode(block, &label, at).map_err(broken)?;
-    check(kind, &der).map_err(|why| DocumentError::Contents { label, at, why: why.to_string() })?;
-    Ok(Some(Document { kind, bytes: Zeroizing::new(der), at }))
-}
-
-/// A PEM block of lines of any length: RFC 7468 wants 64 characters, many write 76 or one line.
-///
-/// What stands here is public or encrypted, so it need not take the same time whatever it is, which `der::pem` does and
-/// takes ten times as long: that shows with a CRL of fifty megabytes. Keys take that way (`SealedKey`).
-fn decode(block: &str, label: &str, at: usize) -> Result<Vec<u8>, String> {
-    let begin = BEGIN.len() + label.len() + DASHES.len();
-    let (text, end) = block.get(begin..).and_then(|rest| rest.split_once(END)).unwrap_or_default();
-    if end.strip_suffix(DASHES) != Some(label) {
-        return Err(format!("it begins as {label} and ends as something else"));
-    }
-    let text = text.as_bytes();
-    let mut der = Vec::with_capacity(text.len() / 4 * 3);
-    decode_lines(text, &mut der).map_err(|wrong| wrong.in_file(text, at + begin))?;
-    Ok(der)
-}
-
-fn decode_lines(text: &[u8], der: &mut Vec<u8>) -> Result<(), Wrong> {
-    let mut lines = Base64Lines::default();
-    for line in text.split(|byte| *byte == b'\n') {
-        // All of it may be one line.
-        for part in line.trim_ascii().chunks(PIECE) {
-            lines.push(part);
-            if lines.has_piece() {
-                lines.decode(der)?;
-            }
-        }
-    }
-    lines.finish(der)
-}
-
 /// Whether bytes are what they are said to be, as far as the structure goes.
 fn check(kind: DocumentKind, der: &[u8]) -> der::Result<()> {
     match kind {
         DocumentKind::Certificate => parse(der).map(|_| ()),
         DocumentKind::Request => x509_cert::request::CertReq::from_der(der).map(|_| ()),
-        DocumentKind::Crl => crate::crl::RevocationList::outline(der),
+        DocumentKind::Crl => RevocationList::from_der(der).map(|_| ()),
         DocumentKind::PublicKey => spki::SubjectPublicKeyInfoRef::from_der(der).map(|_| ()),
         DocumentKind::PrivateKey
         | DocumentKind::Pkcs12
@@ -300,8 +216,12 @@ fn check(kind: DocumentKind, der: &[u8]) -> der::Result<()> {
 }
 
 /// What DER is shows in its first elements; which of two fits better, in how far it is read.
-fn from_der(der: &[u8]) -> Result<Document, DocumentError> {
-    let found = |kind| Ok(Document { kind, bytes: Zeroizing::new(der.to_vec()), at: 0 });
+fn from_der(bytes: Zeroizing<Vec<u8>>) -> Result<Document, DocumentError> {
+    let kind = kind_of_der(&bytes)?;
+    Ok(Document { kind, bytes, at: 0 })
+}
+
+fn kind_of_der(der: &[u8]) -> Result<DocumentKind, DocumentError> {
     let mut fields = SliceReader::new(der)
         .and_then(|mut reader| {
             let header = Header::decode(&mut reader)?;
@@ -320,14 +240,14 @@ fn from_der(der: &[u8]) -> Result<Document, DocumentError> {
     match tags.as_slice() {
         // PFX: version 3, then ContentInfo.
         [Tag::Integer, Tag::Sequence, ..] if der_version(der) == Some(3) => {
-            return found(DocumentKind::Pkcs12);
+            return Ok(DocumentKind::Pkcs12);
         }
-        [Tag::ObjectIdentifier, ..] => return found(DocumentKind::Pkcs7),
-        [Tag::Integer, Tag::Integer] => return found(DocumentKind::DhParameters),
+        [Tag::ObjectIdentifier, ..] => return Ok(DocumentKind::Pkcs7),
+        [Tag::Integer, Tag::Integer] => return Ok(DocumentKind::DhParameters),
         _ => {}
     }
     if SealedKey::find(der).is_ok() {
-        return found(DocumentKind::PrivateKey);
+        return Ok(DocumentKind::PrivateKey);
     }
     let mut closest: Option<(u32, String)> = None;
     let kinds = [
@@ -338,7 +258,7 @@ fn from_der(der: &[u8]) -> Result<Document, DocumentError> {
     ];
     for kind in kinds {
         match check(kind, der) {
-            Ok(()) => return found(kind),
+            Ok(()) => return Ok(kind),
             Err(error) => {
                 let position = error.position().map_or(0, u32::from);
                 if closest.as_ref().is_none_or(|(best, _)| *best < position) {

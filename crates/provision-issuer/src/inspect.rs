@@ -258,7 +258,7 @@ fn request(facts: &mut Facts, der: &[u8]) -> der::Result<()> {
 }
 
 fn crl(facts: &mut Facts, der: &[u8]) -> der::Result<()> {
-    let crl = RevocationList::from_der(der.to_vec())?;
+    let crl = RevocationList::from_der(der)?;
     facts
         .text("issuer", name_text(crl.issuer()))
         .text("this_update", time_text(crl.this_update_s()));
@@ -404,7 +404,8 @@ fn extension_fact(extension: &Extension) -> Option<Fact> {
     })
 }
 
-fn point_names(name: &DistributionPointName) -> Vec<String> {
+/// The names of a place where CRLs are, of which one may be enough.
+pub(crate) fn point_names(name: &DistributionPointName) -> Vec<String> {
     match name {
         DistributionPointName::FullName(names) => names.iter().map(general_name).collect(),
         DistributionPointName::NameRelativeToCRLIssuer(_) => vec!["relative to the issuer".into()],

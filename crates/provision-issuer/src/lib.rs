@@ -83,14 +83,14 @@ pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType}
 pub use authority::{CaFault, OpenError};
 pub use certificate::CertifyError;
 pub use crl::{
-    CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked,
+    CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, Unfit,
     UnknownReason,
 };
 pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
 pub use document::{
-    Document, DocumentError, DocumentKind, FindError, documents, find_document, read_limited,
-    to_pem,
+    Document, DocumentError, DocumentKind, FindError, documents, find_document, read_documents,
+    read_limited, to_pem,
 };
 pub use files::{
     Access, FileError, create as create_file, create_by as create_file_by, read as read_file,

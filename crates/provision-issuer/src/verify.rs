@@ -23,7 +23,7 @@ use x509_cert::ext::pkix::{
 
 use crate::algorithm::{SignatureFault, oid_name};
 use crate::certificate::{AnyCertificate, AnyTbs, check_signature, parse};
-use crate::crl::{Reason, RevocationList};
+use crate::crl::{Reason, RevocationList, Unfit};
 use crate::inspect::name_text;
 use crate::server_name::ServerName;
 use crate::validity::{Moment, Validity};
@@ -69,7 +69,7 @@ pub enum CrlScope {
     Leaf,
     /// All but the anchor, as nginx does it with `ssl_crl`.
     All,
-    /// All but the anchor, as far as there are CRLs of their issuers.
+    /// All but the anchor, as far as there are CRLs of their issuers, and for them.
     Given,
 }
 
@@ -199,6 +199,14 @@ pub enum VerifyFault {
         /// Whose CRL is needed.
         issuer: String,
     },
+    /// CRLs of its issuer are there, and none of them is for it.
+    #[error("is covered by none of the CRLs: of {issuer}, {}", all_unfit(.unfit))]
+    UnfitCrls {
+        /// Whose CRL is needed.
+        issuer: String,
+        /// Each that is there, and why it is none for it.
+        unfit: Vec<UnfitCrl>,
+    },
     /// The CRL that covers it cannot be used.
     #[error("the CRL of {issuer} {fault}")]
     Crl {
@@ -218,6 +226,27 @@ pub enum VerifyFault {
     /// Nothing of the above, but the second opinion is another.
     #[error("is refused by rustls-webpki: {0}")]
     SecondOpinion(String),
+}
+
+/// A CRL that is not for a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfitCrl {
+    /// Its number, if it has one.
+    pub number: Option<u64>,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub this_update_s: u64,
+    /// Why it is none for it.
+    pub why: Unfit,
+}
+
+impl fmt::Display for UnfitCrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(f, "number {number} ")?,
+            None => f.write_str("the one ")?,
+        }
+        write!(f, "of {} {}", Moment(self.this_update_s), self.why)
+    }
 }
 
 /// Why a CRL cannot be used.
@@ -427,7 +456,8 @@ fn check_path(
         };
         for at in 0..count {
             match check_revocation(path[at], path[at + 1], at > 0, request) {
-                Err(VerifyFault::NoCrl { .. }) if request.crl_scope == CrlScope::Given => {}
+                Err(VerifyFault::NoCrl { .. } | VerifyFault::UnfitCrls { .. })
+                    if request.crl_scope == CrlScope::Given => {}
                 checked => checked.map_err(|fault| (at, fault))?,
             }
         }
@@ -553,19 +583,36 @@ fn check_revocation(
     let at_s = request.at_s;
     let subject_id: Option<(bool, SubjectKeyIdentifier)> =
         issuer.tbs().get_extension().ok().flatten();
-    let by_issuer = |crl: &&RevocationList| {
-        let same_key = match (crl.authority_key_id(), &subject_id) {
-            (Some(authority), Some((_, SubjectKeyIdentifier(subject)))) => {
-                authority == subject.as_bytes()
-            }
-            _ => true,
-        };
-        crl.issuer() == issuer.tbs().subject() && same_key && crl.covers(is_ca)
+    let same_key = |crl: &RevocationList| match (crl.authority_key_id(), &subject_id) {
+        (Some(authority), Some((_, SubjectKeyIdentifier(subject)))) => {
+            authority == subject.as_bytes()
+        }
+        _ => true,
     };
-    // The newest one counts.
-    let crl = request.crls.iter().filter(by_issuer).max_by_key(|crl| crl.this_update_s());
     let name = issuer.subject();
-    let Some(crl) = crl else { return Err(VerifyFault::NoCrl { issuer: name }) };
+    let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+    for crl in request.crls.iter().filter(|crl| crl.issuer() == issuer.tbs().subject()) {
+        let checked = if same_key(crl) {
+            crl.check_fit(certificate.tbs(), is_ca)
+        } else {
+            Err(Unfit::OtherKey)
+        };
+        match checked {
+            Ok(()) => fit.push(crl),
+            Err(why) => {
+                let (number, this_update_s) = (crl.number(), crl.this_update_s());
+                unfit.push(UnfitCrl { number, this_update_s, why });
+            }
+        }
+    }
+    // The newest one counts.
+    let Some(crl) = fit.into_iter().max_by_key(|crl| crl.this_update_s()) else {
+        return Err(if unfit.is_empty() {
+            VerifyFault::NoCrl { issuer: name }
+        } else {
+            VerifyFault::UnfitCrls { issuer: name, unfit }
+        });
+    };
     let fault = |fault| VerifyFault::Crl { issuer: name.clone(), fault };
     crl.check_signature(issuer.tbs().subject_public_key_info())
         .map_err(|error| fault(CrlFault::Signature(error)))?;
@@ -633,6 +680,10 @@ fn second_opinion(path: &[&Candidate<'_>], request: &VerifyRequest) -> Result<()
             other => other.map_err(text),
         },
     }
+}
+
+fn all_unfit(unfit: &[UnfitCrl]) -> String {
+    unfit.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn list(names: &[String]) -> String {

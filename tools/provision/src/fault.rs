@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use provision_issuer::verify::VerifyError;
+use provision_issuer::verify::{VerifyError, VerifyFault};
 use provision_issuer::{
     CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, OpenError,
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
@@ -674,6 +674,11 @@ impl Fault {
             Self::File(_) | Self::Write { .. } => "may you write there, and is there room?",
             Self::Document { .. } => {
                 "`provision inspect` shows what a file holds; a wrong passphrase shows here too"
+            }
+            Self::Verify(VerifyError { fault: VerifyFault::UnfitCrls { .. }, .. }) => {
+                "`provision inspect` shows what each says: a CRL with a place \
+                 (issuingDistributionPoint, from `crl --url`) stands for certificates that name the \
+                 same (crlDistributionPoints, from `[revocation] crl` of a profile)"
             }
             Self::Verify(_) => "`provision inspect` shows what each certificate says",
             Self::Diagnosis(diagnosis) => diagnosis.cause.next_step(),

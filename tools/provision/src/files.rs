@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use provision_issuer::{
-    Access, Document, DocumentKind, create_file_by, documents, read_limited, to_pem,
-};
+use provision_issuer::{Access, Document, DocumentKind, create_file_by, read_limited, to_pem};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -14,24 +12,26 @@ use crate::arguments::{Form, Output};
 use crate::fault::Fault;
 use crate::report::{Report, hex};
 
-/// Reads a file that may hold anything, but not more than can be meant.
+/// Reads a file that may hold any key, but not more than can be meant.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let unread = |cause| Fault::Read { path: path.into(), cause };
-    let input: Box<dyn io::Read> = if is_dash(path) {
-        Box::new(io::stdin().lock())
-    } else {
-        let file = File::open(path).map_err(unread)?;
-        if file.metadata().map_err(unread)?.is_dir() {
-            return Err(unread(io::ErrorKind::IsADirectory.into()));
-        }
-        Box::new(file)
-    };
-    read_limited(input).map_err(|fault| document(path, &fault))
+    read_limited(open(path)?).map_err(|fault| document(path, &fault))
 }
 
 /// Everything in a file.
 pub(crate) fn read_documents(path: &Path) -> Result<Vec<Document>, Fault> {
-    documents(&read(path)?).map_err(|fault| document(path, &fault))
+    provision_issuer::read_documents(open(path)?).map_err(|fault| document(path, &fault))
+}
+
+fn open(path: &Path) -> Result<Box<dyn io::Read>, Fault> {
+    let unread = |cause| Fault::Read { path: path.into(), cause };
+    if is_dash(path) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).map_err(unread)?;
+    if file.metadata().map_err(unread)?.is_dir() {
+        return Err(unread(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(Box::new(file))
 }
 
 /// Everything of a kind in a file; at least one.

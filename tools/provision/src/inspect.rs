@@ -218,7 +218,7 @@ impl Values {
     }
 
     fn of_crl(der: &[u8]) -> der::Result<Self> {
-        let list = RevocationList::from_der(der.to_vec())?;
+        let list = RevocationList::from_der(der)?;
         let this = time_text(list.this_update_s());
         let next = list.next_update_s().map(time_text);
         let until = next.as_deref().unwrap_or("none");

@@ -1,6 +1,6 @@
 //! What a PEM block says it holds.
 
-use super::{BEGIN, DASHES};
+use super::{BEGIN, DASHES, DocumentKind};
 
 /// The label of a block that starts with `-----BEGIN `, if that line is as it should be: the label ends on its own
 /// line, and is short and of capital letters (RFC 7468 section 3).
@@ -13,13 +13,28 @@ pub(crate) fn label(block: &str) -> Option<&str> {
     is_one.then_some(label)
 }
 
+/// What a block of that label holds, if it is read here.
+pub(super) fn kind_of(label: &str) -> Option<DocumentKind> {
+    Some(match label {
+        "CERTIFICATE" | "X509 CERTIFICATE" => DocumentKind::Certificate,
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => DocumentKind::Request,
+        "X509 CRL" => DocumentKind::Crl,
+        "PUBLIC KEY" => DocumentKind::PublicKey,
+        "PKCS7" | "CMS" => DocumentKind::Pkcs7,
+        "PKCS12" => DocumentKind::Pkcs12,
+        "DH PARAMETERS" => DocumentKind::DhParameters,
+        label if label.ends_with("PRIVATE KEY") => DocumentKind::PrivateKey,
+        _ => return None,
+    })
+}
+
 /// Base64 has small letters too, so that a key is never made of these alone.
 const fn is_of_label(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'#' | b'.' | b'-')
 }
 
 /// Twice the longest one known.
-const LABEL_MAX: usize = 64;
+pub(super) const LABEL_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

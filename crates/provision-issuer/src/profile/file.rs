@@ -84,7 +84,8 @@ struct CommonName {
 }
 
 pub(super) fn parse(name: &str, text: &str) -> Result<Profile, ProfileFault> {
-    let file: File = toml::from_str(text).map_err(|error| ProfileFault::Toml(error.to_string()))?;
+    let file: File =
+        toml::from_str(text).map_err(|error| ProfileFault::Toml(wrong(text, &error)))?;
     let lifetime = match file.valid {
         Valid::Days(days) => Lifetime::Days(days),
         Valid::Word(word) => match word.as_str() {
@@ -145,6 +146,26 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Profile, ProfileFault> {
     })
 }
 
+/// What is wrong, with the line in which it is; but of what may be a key given by mistake, the position alone.
+fn wrong(text: &str, error: &toml::de::Error) -> String {
+    let said = error.to_string();
+    if text.len() <= PROFILE_LEN_MAX && !text.contains("-----") && !may_have_key(&said) {
+        return said;
+    }
+    let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+    let (line, column) = before
+        .rsplit_once('\n')
+        .map_or((1, before), |(above, line)| (above.split('\n').count() + 1, line));
+    let column = column.chars().count() + 1;
+    format!("line {line}, column {column} is no TOML of a profile; not shown, it may be a key")
+}
+
+/// Whether so many characters stand together as in a line of a key in base64 or hexadecimal.
+fn may_have_key(text: &str) -> bool {
+    let of_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    text.split(|c| !of_base64(c)).any(|word| word.len() >= WORD_OF_KEY)
+}
+
 /// A certificate cannot be corrected later: a URL that leads nowhere would stay there for years.
 /// Plain HTTP is what RFC 5280 section 4.2.1.13 has in mind: what is fetched there is signed.
 fn check_url(url: &str) -> Result<(), ProfileFault> {
@@ -192,6 +213,11 @@ fn extended_key_usage_of(word: &str) -> Result<ObjectIdentifier, ProfileFault> {
 /// For machines whose clocks run behind the station's.
 const BACKDATE_S: u32 = 300;
 
+/// The shipped ones have less than a tenth of it.
+const PROFILE_LEN_MAX: usize = 64 << 10;
+/// Half of a line of PEM.
+const WORD_OF_KEY: usize = 32;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,5 +243,28 @@ mod tests {
         let keys = parse("mine", &SMALLEST.replace("digitalSignature", "keyCertSign"));
         assert!(keys.is_err(), "no profile makes a CA");
         assert!(parse("mine", &SMALLEST.replace("10", "\"for ever\"")).is_err());
+    }
+    #[test]
+    fn what_may_be_a_key_is_not_quoted() {
+        let base64 = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
+        let position = "line 1, column 1 is no TOML of a profile; not shown, it may be a key";
+        for (text, said) in [
+            (format!("-----BEGIN PRIVATE KEY-----{base64}-----END PRIVATE KEY-----"), None),
+            (format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n"), None),
+            (format!("{base64}\n"), None),
+            (format!("{base64} = 1\n"), Some(position)),
+            (format!("signed_by = \"{base64}\"\n"), None),
+            (format!("{SMALLEST}{base64}\n"), None),
+            (format!("{SMALLEST}x{}", "y".repeat(PROFILE_LEN_MAX)), None),
+            // A short key in a long file, and a dash too many in a good one.
+            (format!("{SMALLEST}# {}\nMIGHAgEA\n", "# ".repeat(PROFILE_LEN_MAX)), None),
+        ] {
+            let fault = parse("mine", &text).unwrap_err().to_string();
+            assert!(!fault.contains("MIGH") && !fault.contains("yyy"), "{fault}");
+            assert!(fault.contains("not shown, it may be a key"), "{fault}");
+            assert!(said.is_none_or(|said| fault.contains(said)), "{fault}");
+        }
+        let fault = parse("mine", &format!("{SMALLEST}-----\n")).unwrap_err().to_string();
+        assert!(fault.contains("line 5, column 6"), "{fault}");
     }
 }

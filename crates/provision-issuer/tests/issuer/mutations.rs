@@ -110,7 +110,7 @@ fn read(bytes: &[u8]) -> Vec<String> {
         }
         Err(error) => said.push(error.to_string()),
     }
-    match RevocationList::from_der(bytes.to_vec()) {
+    match RevocationList::from_der(bytes) {
         Ok(crl) => {
             let _ = (crl.number(), crl.entries().count(), crl.find(&[7]));
         }
@@ -133,7 +133,7 @@ fn read(bytes: &[u8]) -> Vec<String> {
         purpose: Purpose::Client,
         name: None,
         at_s: crate::support::NOW_S,
-        crls: RevocationList::from_der(bytes.to_vec()).into_iter().collect(),
+        crls: RevocationList::<Vec<u8>>::from_der(bytes.into()).into_iter().collect(),
         crl_scope: CrlScope::All,
     });
     said.extend(verified.err().map(|error| error.to_string()));

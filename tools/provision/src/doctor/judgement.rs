@@ -254,9 +254,14 @@ fn verify_to_the_root(
     };
     let every = VerifyRequest { crl_scope: CrlScope::All, ..request.clone() };
     let note = match (&decided, verify(&every)) {
-        (Ok(_), Err(VerifyError { place, subject, fault: VerifyFault::NoCrl { issuer } })) => {
+        (Ok(_), Err(VerifyError { place, subject, fault })) => {
             let whom = if place == Place::Leaf { whom.to_owned() } else { subject };
-            Some(format!("no CRL given is by {issuer}: whether it revoked {whom} is not known"))
+            let why = match &fault {
+                VerifyFault::NoCrl { issuer } => Some(format!("no CRL given is by {issuer}")),
+                VerifyFault::UnfitCrls { .. } => Some(format!("{whom} {fault}")),
+                _ => None,
+            };
+            why.map(|why| format!("{why}: whether it revoked {whom} is not known"))
         }
         _ => None,
     };

@@ -343,6 +343,83 @@ fn a_crl_that_names_its_place_is_taken_by_every_validator() {
     openssl(dir, &[&theirs[..], &["alice.crt"]].concat());
 }
 
+/// RFC 5280 section 6.3.3 (b): a CRL with a place is for the certificates that name it. OpenSSL says the same of the
+/// same files.
+#[test]
+fn a_crl_of_another_place_is_not_for_a_certificate() {
+    let station = with_csr();
+    let dir = station.path();
+    let url = |name: &str| format!("\"http://{name}.example/device-issuing.crl\"");
+    for (name, urls) in [
+        ("same", url("pki")),
+        ("second", format!("{}, {}", url("other"), url("pki"))),
+        ("other", url("other")),
+        ("none", String::new()),
+    ] {
+        let profile = format!(
+            "signed_by = \"device\"\nsubject = \"/CN={{common_name}}\"\nvalid = 90\n\
+             key_usage = [\"digitalSignature\"]\n[revocation]\ncrl = [{urls}]\n"
+        );
+        fs::write(dir.join("mine.toml"), profile).unwrap();
+        let sign = ["sign", "--csr", "host.csr", "--profile", "mine.toml", "--name", name];
+        let ran = station.run(&[&sign[..], &["--out", &format!("{name}.crt")]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    for (out, more) in [
+        ("plain", &[][..]),
+        ("pki", &["--url", "http://pki.example"]),
+        ("again", &["--url", "http://again.example"]),
+    ] {
+        assert_eq!(station.run(&[&["crl", "--out", out], more].concat()).code, 0);
+    }
+    for (certificate, crl, fits) in [
+        ("same", "pki", true),
+        ("second", "pki", true),
+        ("other", "pki", false),
+        ("none", "pki", false),
+        ("same", "plain", true),
+        ("none", "plain", true),
+    ] {
+        let (file, list) = (format!("{certificate}.crt"), format!("{crl}/device-issuing.crl"));
+        let theirs = ["verify", "-crl_check", "-CAfile", "ca/device-ca-bundle.crt", "-CRLfile"];
+        let theirs = [&theirs[..], &[&list, &file]].concat();
+        let ours = ["verify", &file, "--trusted", "ca/device-ca-bundle.crt", "--crl", &list];
+        let ran = station.run(&ours);
+        if fits {
+            openssl(dir, &theirs);
+            assert_eq!(ran.code, 0, "{certificate} {crl}: {ran:?}");
+        } else {
+            let said = openssl_refuses(dir, &theirs);
+            assert!(said.to_lowercase().contains("different crl scope"), "{said}");
+            assert_eq!(ran.code, 18, "{certificate} {crl}: {ran:?}");
+        }
+    }
+
+    // Each that is there is named, with the reason.
+    let verify = ["verify", "other.crt", "--trusted", "ca/device-ca-bundle.crt", "--crl"];
+    let lists = ["pki/device-issuing.crl", "--crl", "again/device-issuing.crl"];
+    let ran = station.run(&[&verify[..], &lists].concat());
+    assert_eq!(ran.code, 18, "{ran:?}");
+    let names = "this one names URI:http://other.example/device-issuing.crl";
+    for (number, place) in [(2, "pki"), (3, "again")] {
+        let begins = format!("number {number} of ");
+        let is_for = format!(
+            " is for certificates that name URI:http://{place}.example/device-issuing.crl; {names}"
+        );
+        assert!(ran.stderr.contains(&begins) && ran.stderr.contains(&is_for), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("\nhint: ") && ran.stderr.contains("[revocation] crl"), "{ran:?}");
+    let none = ["verify", "none.crt", "--trusted", "ca/device-ca-bundle.crt", "--crl", lists[0]];
+    assert!(station.run(&none).stderr.contains("this one names no place"));
+    // With one that fits beside them, it is that one that counts.
+    let beside = ["--crl", "plain/device-issuing.crl"];
+    assert_eq!(station.run(&[&verify[..], &lists, &beside].concat()).code, 0);
+    assert_eq!(station.run(&["revoke", "--certificate", "other.crt"]).code, 0);
+    assert_eq!(station.run(&["crl", "--out", "plain"]).code, 0);
+    let revoked = station.run(&[&verify[..], &lists, &beside].concat());
+    assert!(revoked.stderr.contains("was revoked on"), "{revoked:?}");
+}
+
 /// The root's key is in a safe, and its CRL comes from there.
 #[test]
 fn a_crl_that_is_there_goes_into_all_of_them_only_if_it_is_the_cas() {

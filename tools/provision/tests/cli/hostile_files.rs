@@ -4,8 +4,9 @@
 use core::time::Duration;
 use std::env;
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::os::unix::fs::symlink;
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::{FileExt as _, symlink};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -204,6 +205,95 @@ fn a_cas_directory_with_a_bad_file_is_named_at_once() {
                 }
                 fs::remove_dir_all(&odd).unwrap();
                 let _ = fs::remove_dir_all(site.path().join("new"));
+            }
+        }
+    });
+}
+
+/// The header of a DER element.
+fn header(tag: u8, len: usize) -> Vec<u8> {
+    if len < 0x80 {
+        return vec![tag, len as u8];
+    }
+    [&[tag, 0x84], &(len as u32).to_be_bytes()[..]].concat()
+}
+
+/// Writes a CRL of a million entries, which nobody signed, one of them with a tag of its own. Returns where that one
+/// begins.
+///
+/// Piece by piece: what this process has in memory counts as its children's.
+fn write_crl_of_a_million(path: &Path, odd: usize, tag: u8) -> usize {
+    const COUNT: usize = 1_000_000;
+    let reason = [0x30, 0x0c, 0x30, 0x0a, 6, 3, 0x55, 0x1d, 0x15, 4, 3, 0x0a, 1, 1];
+    let fields = [&[2, 16][..], &[7; 16], &[0x17, 13], b"260101000000Z", &reason].concat();
+    let entry = [&header(0x30, fields.len()), &fields[..]].concat();
+    let algorithm = [&[0x30, 10, 6, 8][..], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]].concat();
+    let list = header(0x30, COUNT * entry.len());
+    let times = [&[0x17, 13][..], b"260101000000Z", &[0x17, 13], b"360101000000Z"].concat();
+    let tbs = [&[2, 1, 1], &algorithm[..], &[0x30, 0], &times, &list].concat();
+    let end = [&algorithm[..], &[3, 3, 0, 1, 1]].concat();
+    let tbs_head = header(0x30, tbs.len() + COUNT * entry.len());
+    let len = tbs_head.len() + tbs.len() + COUNT * entry.len() + end.len();
+    let head = [&header(0x30, len), &tbs_head[..], &tbs].concat();
+    let mut out = BufWriter::new(File::create(path).unwrap());
+    out.write_all(&head).unwrap();
+    for at in 0..COUNT {
+        let tag = if at == odd { tag } else { entry[0] };
+        out.write_all(&[tag]).unwrap();
+        out.write_all(&entry[1..]).unwrap();
+    }
+    out.write_all(&end).unwrap();
+    out.flush().unwrap();
+    head.len() + odd * entry.len()
+}
+
+/// Writes DER.pem beside DER.der.
+fn write_pem(dir: &Path, name: &str) {
+    openssl(dir, &["base64", "-in", &format!("{name}.der"), "-out", "base64"]);
+    let mut out = File::create(dir.join(format!("{name}.pem"))).unwrap();
+    out.write_all(b"-----BEGIN X509 CRL-----\n").unwrap();
+    std::io::copy(&mut File::open(dir.join("base64")).unwrap(), &mut out).unwrap();
+    out.write_all(b"-----END X509 CRL-----\n").unwrap();
+}
+
+/// The longest thing that is read: it must be read for long until it shows that it is bad.
+#[test]
+fn a_crl_of_a_million_entries_that_is_bad_at_its_end_is_named_at_once() {
+    const NAME: &str =
+        "hostile_files::a_crl_of_a_million_entries_that_is_bad_at_its_end_is_named_at_once";
+    alone(NAME, || {
+        let (site, _) = material();
+        let dir = site.path();
+        let odd_at = write_crl_of_a_million(&dir.join("entry.der"), 998_000, 2);
+        write_pem(dir, "entry");
+        write_crl_of_a_million(&dir.join("good.der"), 0, 0x30);
+        write_pem(dir, "good");
+        let cut = |from: &str, bytes: u64, to: &str| {
+            fs::copy(dir.join(from), dir.join(to)).unwrap();
+            let file = File::options().write(true).open(dir.join(to)).unwrap();
+            file.set_len(file.metadata().unwrap().len() - bytes).unwrap();
+            file
+        };
+        cut("good.pem", 30, "end.pem");
+        cut("good.pem", 3, "line.pem");
+        cut("good.der", 1, "end.der");
+        cut("good.pem", 0, "byte.pem").write_all_at(b"!", 65_000_000).unwrap();
+        let character = odd_at / 3 * 4 + odd_at % 3;
+        let in_pem = "-----BEGIN X509 CRL-----\n".len() + character / 64 * 65 + character % 64;
+        let no_crl = format!("from DER byte {odd_at} on no CRL");
+        for (file, expected) in [
+            ("end.pem", "the PEM block at byte 0 is broken: it has no END line"),
+            ("line.pem", "its END line does not end"),
+            ("end.der", "but the file has "),
+            ("byte.pem", "byte 65000000 of the file is 0x21"),
+            ("entry.der", &no_crl),
+            ("entry.pem", &format!("{no_crl} (byte {in_pem} of the file)")),
+        ] {
+            let crl = READERS.iter().filter(|line| line.contains("--crl FILE"));
+            let others = ["inspect FILE", "inspect FILE --dates", "convert FILE --out new"];
+            for line in crl.chain(&others) {
+                let ran = refuses(&site, &words(line, file), file, Stdio::null);
+                assert!(ran.stderr.contains(expected), "{line} {file}: {ran:?}");
             }
         }
     });

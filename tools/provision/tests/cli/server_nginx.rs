@@ -161,6 +161,54 @@ fn nginx_with_crls_and_past_their_end() {
     }
 }
 
+/// `crl --url` and the profile's `[revocation] crl` must name the same place: nginx takes a CRL with a place for the
+/// certificates that name it, and nobody without a CRL.
+#[test]
+fn nginx_with_crls_that_say_where_they_are() {
+    let site = Site::new();
+    let profile = |file: &str, revocation: &str| {
+        let text = format!(
+            "signed_by = \"device\"\nsubject = \"/CN={{common_name}}\"\nvalid = 90\n\
+             key_usage = [\"digitalSignature\"]\nextended_key_usage = [\"clientAuth\"]\n{revocation}"
+        );
+        fs::write(site.path().join(file), text).unwrap();
+    };
+    let at = |host: &str| format!("[revocation]\ncrl = [\"http://{host}/device-issuing.crl\"]\n");
+    profile("pki.toml", &at("pki.example"));
+    profile("moved.toml", &at("moved.example"));
+    for (name, profile) in [
+        ("alice", "pki.toml"),
+        ("mallory", "pki.toml"),
+        ("moved", "moved.toml"),
+        // The shipped profile names no place.
+        ("nowhere", "client"),
+    ] {
+        site.client(name, &["--profile", profile]);
+    }
+    site.revoke("mallory");
+    let crls = "nginx/crl/all.crl";
+    site.done(&["crl", "--out", "nginx/crl", "--url", "http://pki.example"]);
+    let address = free_address();
+    site.config("nginx", address, &["--crl", crls]);
+    let _nginx = site.nginx(address);
+    let log = || fs::read_to_string(site.path().join("nginx/error.log")).unwrap_or_default();
+    site.ask_as("alice", address).is(200, "SUCCESS CN=alice");
+    for (client, says) in [
+        ("mallory", "(23:certificate revoked)"),
+        // OpenSSL finds one of another place first, and nginx has it look for more.
+        ("moved", "(3:unable to get certificate CRL)"),
+        ("nowhere", "(3:unable to get certificate CRL)"),
+    ] {
+        let before = log().len();
+        site.ask_as(client, address).is(400, "The SSL certificate error");
+        assert!(log()[before..].contains(says), "{client}: {}", &log()[before..]);
+        // Ours is of the same mind.
+        let file = format!("{client}/client.crt");
+        let verify = ["verify", &file, "--trusted", "ca/device-ca-bundle.crt", "--crl", crls];
+        assert_eq!(site.run(&verify).code, 18, "{client}");
+    }
+}
+
 #[test]
 fn nginx_lets_in_by_common_name_and_unit() {
     let site = Site::new();

@@ -83,7 +83,9 @@ impl Site {
 
     pub(crate) fn nginx_in(&self, directory: &str, address: SocketAddr) -> Started {
         let arguments = ["-p", ".", "-c", "nginx.conf", "-e", "error.log", "-g"];
-        let arguments = [&arguments[..], &["daemon off; master_process off;"]].concat();
+        // Why it takes somebody not, it says to those who want to know everything.
+        let global = "daemon off; master_process off; error_log error.log info;";
+        let arguments = [&arguments[..], &[global]].concat();
         self.start("nginx", directory, &arguments, address)
     }
 
