@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cargo_metadata::MetadataCommand;
 use provision_testkit::cli::{built_firmware_for, built_program};
 use provision_testkit::scene::Scene;
 
@@ -68,6 +69,61 @@ fn the_dependencies_are_those_of_the_steps() {
     };
     assert_eq!(names(block), names(&manifest));
     assert!(block.contains("features = [\"portable\"]"));
+}
+
+/// Who copies a step has all it names, in the version it was compiled with.
+#[test]
+fn what_the_steps_use_is_depended_on() {
+    let manifest = fs::read_to_string(root().join("firmware-example/Cargo.toml")).unwrap();
+    let guide = guide();
+    let (_, rest) = guide.split_once("```toml\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    let version = |text: &str, name: &str| -> Option<String> {
+        let start = format!("{name} = ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start))?;
+        line.split('"').nth(1).map(str::to_owned)
+    };
+    let steps = blocks().into_iter().filter(|(path, _)| !path.contains("/bin/"));
+    let used: BTreeSet<String> = steps
+        .flat_map(|(_, text)| {
+            let words = text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            words.into_iter().filter_map(|word| Some(word.split_once("::")?.0.replace('_', "-")))
+        })
+        .filter(|name| version(&manifest, name).is_some() && !name.starts_with("provision"))
+        .collect();
+    assert!(used.len() >= 6, "only {used:?}");
+    for name in used {
+        let said = version(block, &name).unwrap_or_else(|| panic!("{name} is not depended on"));
+        let compiled_with = version(&manifest, &name).unwrap();
+        assert!(format!("{compiled_with}.").starts_with(&format!("{said}.")), "{name} {said}");
+    }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let rust = version(&workspace, "rust-version").unwrap();
+    assert!(guide.contains(&format!("It takes Rust {rust} or later.")), "{rust}");
+}
+
+/// Each feature that a device's crate has, and no other.
+#[test]
+fn all_features_are_told() {
+    let guide = guide();
+    let (_, rest) = guide.split_once("| Feature | of | adds |\n|---|---|---|\n").unwrap();
+    let (table, _) = rest.split_once("\n\n").unwrap();
+    let told: BTreeSet<String> =
+        table.lines().map(|row| row.split('`').nth(1).unwrap().to_owned()).collect();
+    let metadata =
+        MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+    let there: BTreeSet<String> = metadata
+        .packages
+        .into_iter()
+        .filter(|package| {
+            ["wire", "csr", "path", "device", "tls", "p256-asm", "sha256-asm"]
+                .iter()
+                .any(|name| package.name.strip_prefix("provision-") == Some(name))
+        })
+        .flat_map(|package| package.features.into_keys())
+        .filter(|feature| feature != "default")
+        .collect();
+    assert_eq!(told, there);
 }
 
 #[test]

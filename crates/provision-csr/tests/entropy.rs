@@ -135,6 +135,28 @@ fn a_broken_source_never_makes_a_key() {
     check::<8>("a pattern of 26", |number| good(number % 26));
 }
 
+/// How far repetition is found, and from where on it is not: `docs/entropy.md` says so. Patterns as
+/// long as a draw, or as a whole part of it, are found at the key.
+#[test]
+fn longer_patterns_are_found_as_far_as_is_written_down() {
+    fn check<const BITS: u32>(longest: usize, raw_len: usize) {
+        for period in 2..=80 {
+            // Each byte once, so that no proportion gives it away but that of the repetition.
+            let mut entropy = tested::<_, BITS>(|number| Some((number % period) as u8));
+            let is_found = period <= longest || raw_len.is_multiple_of(period);
+            let made = PortableKey::generate(&mut entropy);
+            assert_eq!(made.is_err(), is_found, "a pattern of {period}, {BITS} bits");
+        }
+    }
+
+    check::<8>(28, 64);
+    check::<7>(20, 64);
+    check::<6>(16, 64);
+    check::<4>(16, 128);
+    check::<2>(16, 256);
+    check::<1>(16, 512);
+}
+
 /// Wherever in the middle of the stream it breaks: the draw that it broke in is refused, and all
 /// draws after it, though the source mends itself.
 #[test]

@@ -1,7 +1,8 @@
 //! P-256 in assembler for Cortex-M4, M7 and M33 (Armv7E-M, and Armv8-M Mainline with the DSP
 //! extension), behind the traits of `provision-csr`: [`AsmKey`] where portable firmware has
-//! `PortableKey`, [`AsmP256`] where it has `PortableP256`. Key, CSR and handshake take a twentieth
-//! of the instructions; `docs/benchmarks.md` has the figures and their commands.
+//! `PortableKey`, [`AsmP256`] where it has `PortableP256`. Key and CSR take a tenth of the
+//! instructions, a handshake a sixth to a seventh; `docs/benchmarks.md` has the figures and their
+//! commands.
 //!
 //! The arithmetic is Emil Lenngren's P256-Cortex-M4, as the crate `p256-cortex-m4-sys` packages it:
 //! C and assembler, so a build needs `arm-none-eabi-gcc`. What is written here is the part

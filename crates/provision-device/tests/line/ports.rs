@@ -29,7 +29,13 @@ pub(crate) struct Device {
     entropy: Seeded,
 }
 
-struct Seeded(Random);
+pub(crate) struct Seeded(Random);
+
+impl Seeded {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Random::new(seed))
+    }
+}
 
 impl Entropy for Seeded {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
@@ -49,7 +55,7 @@ impl Device {
             line: Line::new(),
             enrollee: Enrollee::new(subject, Line::<FRAME>::LIMITS).unwrap(),
             vault: FlashVault::new(PowerCutFlash::new(PAGES), range).unwrap(),
-            entropy: Seeded(Random::new(seed)),
+            entropy: Seeded::new(seed),
         }
     }
 
