@@ -108,6 +108,13 @@ impl Compiler {
 
     /// `cargo <verb>` by this compiler, to which options may be added, `--target` among them.
     pub(crate) fn cargo(&self, verb: &[&str], target: &str) -> Result<Command, Fault> {
+        let mut cargo = self.plain_cargo(verb, target)?;
+        // docs/firmware-guide.md tells the same to who builds a firmware of his own.
+        cargo.env(format!("CFLAGS_{}", target.replace(['-', '.'], "_")), P256_ASM_FLAGS);
+        Ok(cargo)
+    }
+
+    fn plain_cargo(&self, verb: &[&str], target: &str) -> Result<Command, Fault> {
         match self {
             Self::InUse => {
                 let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
@@ -141,6 +148,9 @@ impl Compiler {
         }
     }
 }
+
+/// For the only C there is, that of p256-cortex-m4: nobody here reads compressed points.
+const P256_ASM_FLAGS: &str = "-Dinclude_p256_decompress_point=0";
 
 /// Where the firmware is built: apart from the host's programs, which another compiler builds.
 pub(crate) fn target_dir() -> PathBuf {

@@ -10,7 +10,8 @@ use crate::Sha256;
 /// tests of section 4.4, and then through SHA-256 (a vetted conditioning component, section
 /// 3.1.5.1.1), 64 bits more than come out of it going in at least.
 ///
-/// - **Start-up**: before the first byte is handed out, 1,024 raw bytes are tested and thrown away.
+/// - **Start-up**: before the first byte is handed out, 1,024 raw bytes are tested and thrown away. The
+///   first 64 of them must not come again: so whatever repeats itself after at most 960 bytes is found.
 /// - **Continuous**: every byte after that is tested before anything made of it is handed out.
 /// - **Once failed stays failed**, until the next power-on: a source that was stuck for a moment is
 ///   not to be trusted afterwards. A refusal by the hardware itself is passed on and is not final;
@@ -81,9 +82,18 @@ impl<R: RawEntropy> TestedEntropy<R> {
     }
 
     fn start_up(&mut self) -> Result<(), NoEntropy> {
-        let mut thrown_away = [0; PIECE_LEN];
-        for _ in 0..START_UP_SAMPLES / PIECE_LEN {
-            self.draw(&mut thrown_away)?;
+        let mut first = [0; PIECE_LEN];
+        self.draw(&mut first)?;
+        // The latest two pieces. The first comes again in them if the source repeats itself.
+        let mut latest = [first; 2];
+        for _ in 1..START_UP_SAMPLES / PIECE_LEN {
+            let [before, now] = &mut latest;
+            *before = *now;
+            self.draw(now)?;
+            if latest.as_flattened().windows(PIECE_LEN).skip(1).any(|piece| piece == first) {
+                self.health = Health::Failed;
+                return Err(NoEntropy);
+            }
         }
         self.health = Health::Good;
         Ok(())

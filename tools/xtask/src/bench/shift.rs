@@ -34,7 +34,7 @@ pub(crate) struct Shift {
     /// One for each device, in the order in which they passed.
     pub(crate) runs: Vec<Run>,
     pub(crate) computing_ms: BTreeMap<String, f64>,
-    /// Memory of the station, in bytes, after each tenth of the devices.
+    /// Memory of the station, in bytes, at the end of each tenth of the devices.
     pub(crate) resident_bytes: Vec<u64>,
 }
 
@@ -113,7 +113,9 @@ impl Shift {
                         turns: number(&event, "turns"),
                         bytes: length.0 + length.1,
                     });
-                    if shift.runs.len().is_multiple_of(devices.div_ceil(10)) {
+                    // One device before the tenth's end: after the very last the station may be gone.
+                    let passed = shift.runs.len();
+                    if passed < devices && (passed + 1).is_multiple_of(devices.div_ceil(10)) {
                         shift.resident_bytes.push(resident_bytes(serving.0.id())?);
                     }
                 }
