@@ -154,9 +154,17 @@ fn a_bad_device_and_a_missing_port_do_not_stop_the_others() {
     let later = station.path().join("later");
     let ports = [bad.path(), later.to_str().unwrap()];
     let running = station_on(&station, &ports, &["--stop-after", "1", "--retries", "0"]);
-    running.wait_for("missing port", state("no-port"));
-    let failed = running.wait_for("bad device", error("not-proven"));
-    assert_eq!(failed["device"], "sensor-0001");
+    // In whichever order.
+    let (is_missing, is_bad) = (state("no-port"), error("not-proven"));
+    let (mut missing, mut bad_device) = (false, None);
+    running.wait_for("missing port and bad device", |event| {
+        missing |= is_missing(event);
+        if is_bad(event) {
+            bad_device = Some(event["device"].clone());
+        }
+        missing && bad_device.is_some()
+    });
+    assert_eq!(bad_device.unwrap(), "sensor-0001");
     // Plugged in while it runs.
     good.put("sensor-0002", Trick::None);
     symlink(good.path(), &later).unwrap();
