@@ -1,8 +1,9 @@
 //! A ledger's tables in a SQLite file.
 
 use core::time::Duration;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{fs, io};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -16,6 +17,24 @@ use crate::{new_file, schema};
 
 pub(crate) struct Sqlite {
     connection: Connection,
+    /// If it is read as a file that does not change.
+    still: Option<Still>,
+}
+
+/// A file in a place where nothing can be written. SQLite is told that it does not change, and does
+/// not look: others may write to it from elsewhere all the same.
+struct Still {
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// What shows that a file was written to.
+#[derive(PartialEq, Eq)]
+struct Seen {
+    len: u64,
+    modified: SystemTime,
+    /// Bytes in the log beside it.
+    log_len: u64,
 }
 
 impl Sqlite {
@@ -43,18 +62,41 @@ impl Sqlite {
         check_sqlite_version(rusqlite::version_number())?;
         check_is_there(path)?;
         match Self::read_from(path, path, OpenFlags::empty()) {
-            Err(OpenError::Storage(error)) if matches!(error.fault, StorageFault::ReadOnly) => {}
-            opened => return opened,
+            Err(OpenError::Storage(error)) if matches!(error.fault, StorageFault::ReadOnly) => {
+                Self::open_still(path)
+            }
+            opened => opened,
         }
+    }
+
+    fn open_still(path: &Path) -> Result<Self, OpenError> {
+        let seen = Seen::of(path).map_err(|source| OpenError::File {
+            action: "look at",
+            path: path.to_owned(),
+            source,
+        })?;
         // No index of the log can be made here, so none is read. That is right if there is no log:
         // a program that writes to the ledger has one.
-        let log = new_file::with_suffix(path, "-wal");
-        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-            return Err(OpenError::UnreadLog { log });
+        if seen.log_len > 0 {
+            return Err(OpenError::UnreadLog { log: log_of(path) });
         }
         let name = percent_encode(path.as_os_str().as_encoded_bytes(), NOT_IN_A_PATH);
         let immutable = format!("file:{name}?immutable=1");
-        Self::read_from(Path::new(&immutable), path, OpenFlags::SQLITE_OPEN_URI)
+        let opened = Self::read_from(Path::new(&immutable), path, OpenFlags::SQLITE_OPEN_URI)?;
+        Ok(Self { still: Some(Still { path: path.to_owned(), seen }), ..opened })
+    }
+
+    /// Opens a file anew that was to stay as it is, and did not.
+    fn look_again(&mut self) -> Result<(), StorageFault> {
+        let Some(Still { path, seen }) = &self.still else { return Ok(()) };
+        if Seen::of(path).is_ok_and(|now| now == *seen) {
+            return Ok(());
+        }
+        *self = Self::open_still(path).map_err(|error| match error {
+            OpenError::Storage(error) => error.fault,
+            other => StorageFault::Other(other.into()),
+        })?;
+        Ok(())
     }
 
     fn read_from(name: &Path, path: &Path, more: OpenFlags) -> Result<Self, OpenError> {
@@ -65,7 +107,7 @@ impl Sqlite {
             let place = path.display().to_string();
             return Err(OpenError::OlderSchema { place, found, needed });
         }
-        Ok(Self { connection })
+        Ok(Self { connection, still: None })
     }
 
     pub(crate) fn in_memory() -> Result<Self, OpenError> {
@@ -77,7 +119,7 @@ impl Sqlite {
             Ok(connection)
         };
         match made() {
-            Ok(connection) => Ok(Self { connection }),
+            Ok(connection) => Ok(Self { connection, still: None }),
             Err(error) => {
                 Err(StorageError { place: IN_MEMORY.to_owned(), fault: fault_of(error) }.into())
             }
@@ -97,12 +139,25 @@ impl Sqlite {
         if mode != "wal" {
             return Err(OpenError::NoWriteAheadLog { path: path.to_owned(), found: mode });
         }
-        Ok(Self { connection })
+        Ok(Self { connection, still: None })
     }
+}
+
+impl Seen {
+    fn of(path: &Path) -> io::Result<Self> {
+        let file = fs::metadata(path)?;
+        let log_len = fs::metadata(log_of(path)).map_or(0, |log| log.len());
+        Ok(Self { len: file.len(), modified: file.modified()?, log_len })
+    }
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    new_file::with_suffix(path, "-wal")
 }
 
 impl Database for Sqlite {
     fn begin(&mut self, access: Access) -> Result<(), StorageFault> {
+        self.look_again()?;
         self.batch(match access {
             Access::Read => "BEGIN",
             Access::Write => "BEGIN IMMEDIATE",
@@ -177,7 +232,7 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, StorageFault> {
 
 fn check_is_there(path: &Path) -> Result<(), OpenError> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(OpenError::NotFound { path: path.to_owned() })
         }
         _ => Ok(()),
@@ -278,7 +333,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("ledger.db");
         Sqlite::create(&path).unwrap();
-        let Sqlite { connection } = Sqlite::open(&path).unwrap();
+        let Sqlite { connection, .. } = Sqlite::open(&path).unwrap();
         assert_eq!(number(&connection, "synchronous"), 2, "FULL");
         assert_eq!(number(&connection, "foreign_keys"), 1);
         let mode: String =
@@ -298,6 +353,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_from_elsewhere_to_a_still_file_is_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("ledger.db");
+        Sqlite::create(&path).unwrap();
+        let mut still = Sqlite::open_still(&path).unwrap();
+        let mut rows = || {
+            still.begin(Access::Read)?;
+            let mut count = 0;
+            still.run("SELECT count(*) FROM upper_chain", &[], &mut |row| {
+                count = row.int(0)?;
+                Ok(())
+            })?;
+            still.rollback();
+            Ok::<_, StorageFault>(count)
+        };
+        assert_eq!(rows().unwrap(), 0);
+        let mut writer = Sqlite::open(&path).unwrap();
+        for before in 0..3 {
+            writer
+                .batch("INSERT INTO upper_chain (issuers, anchor) VALUES (x'', randomblob(8))")
+                .unwrap();
+            // In the log, which is not read here; then in the file.
+            let fault = rows().unwrap_err();
+            assert!(
+                fault.to_string().contains("ledger.db-wal, which cannot be read here"),
+                "{fault}"
+            );
+            writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+            assert_eq!(rows().unwrap(), before + 1);
+        }
+        drop(writer);
+        assert_eq!(rows().unwrap(), 3);
+    }
+
+    #[test]
     fn a_file_that_can_only_be_read_is_refused() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("ledger.db");
@@ -314,7 +404,7 @@ mod tests {
     /// cannot be written.
     #[test]
     fn a_full_disk_and_a_write_protected_one_are_named() {
-        let Sqlite { connection } = Sqlite::in_memory().unwrap();
+        let Sqlite { connection, .. } = Sqlite::in_memory().unwrap();
         let add = || {
             let row = "INSERT INTO upper_chain (issuers, anchor) VALUES (randomblob(4000), x'')";
             connection.execute(row, [])

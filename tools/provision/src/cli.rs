@@ -284,7 +284,7 @@ pub(crate) struct AskProve {
     pub ledger: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 pub(crate) struct LedgerPlace {
     /// Directory of the CA.
     #[arg(long, value_name = "DIR", env = "PROVISION_CA", default_value = "ca")]

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use provision_issuer::inspect::time_text;
 use provision_issuer::{Answering, OcspAnswer, OcspOutcome, OcspResponder, OcspStatus, Reason};
-use provision_ledger::{CertificateStatus, Certificates as _, OpenError, SqlLedger};
+use provision_ledger::{CertificateStatus, Certificates as _, SqlLedger};
 use provision_station::evidence::CertSerial;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +21,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{Serve, http};
-use crate::cli::LedgerPlace;
 use crate::fault::Fault;
 use crate::report::{Report, hex};
 use crate::{ledger, system};
@@ -29,7 +28,9 @@ use crate::{ledger, system};
 pub(super) fn run(arguments: &Serve, report: &mut Report) -> Result<(), Fault> {
     let responder = OcspResponder::open(&arguments.responder)?;
     let place = &arguments.place;
-    let ledger = open_ledger(place)?;
+    let mut ledger = ledger::open_to_read_in(place)?;
+    // Who asks would rather hear `tryLater` than wait.
+    ledger.set_patience(Duration::from_secs(1))?;
     system::now_after_sleep_s()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -37,15 +38,13 @@ pub(super) fn run(arguments: &Serve, report: &mut Report) -> Result<(), Fault> {
         .build()
         .map_err(|cause| listen_fault(arguments, cause))?;
     let answering = responder.answers_for();
-    let desk =
-        Desk { responder, ledger: Some(ledger), lifetime_s: u64::from(arguments.minutes) * 60 };
+    let desk = Desk { responder, ledger, lifetime_s: u64::from(arguments.minutes) * 60 };
     let shared = Arc::new(Shared {
         desk: Mutex::new(desk),
         log: arguments.log,
         json: report.is_json(),
         path: arguments.path.trim_end_matches('/').to_owned(),
         directory: arguments.responder.clone(),
-        place: place.clone(),
     });
     let answered = runtime.block_on(async {
         let listener = TcpListener::bind(arguments.listen)
@@ -62,13 +61,6 @@ pub(super) fn run(arguments: &Serve, report: &mut Report) -> Result<(), Fault> {
     runtime.shutdown_timeout(GRACE);
     answered?;
     report.note("ended")
-}
-
-fn open_ledger(place: &LedgerPlace) -> Result<SqlLedger, Fault> {
-    let mut ledger = ledger::open_to_read_in(place)?;
-    // Who asks would rather hear `tryLater` than wait.
-    ledger.set_patience(Duration::from_secs(1))?;
-    Ok(ledger)
 }
 
 fn listen_fault(arguments: &Serve, cause: std::io::Error) -> Fault {
@@ -104,8 +96,7 @@ fn ends(ca: &Answering) -> String {
 /// What answers; one at a time. An answer takes well under a millisecond.
 pub(super) struct Desk {
     responder: OcspResponder,
-    /// None while it has entries that cannot be read.
-    ledger: Option<SqlLedger>,
+    ledger: SqlLedger,
     lifetime_s: u64,
 }
 
@@ -114,7 +105,6 @@ impl Desk {
         // A clock that was turned back to 1970 answers nothing that is true.
         let Ok(now_s) = system::now_after_sleep_s() else { return self.responder.try_later() };
         let Self { responder, ledger, lifetime_s } = self;
-        let Some(ledger) = ledger else { return responder.try_later() };
         responder.answer(request, now_s, *lifetime_s, |issuer_key_id, serial| {
             let status = ledger.status(issuer_key_id, &CertSerial::new(serial))?;
             Ok::<_, provision_ledger::StorageError>(match status {
@@ -136,7 +126,6 @@ pub(super) struct Shared {
     /// Without the last slash.
     pub(super) path: String,
     directory: PathBuf,
-    place: LedgerPlace,
 }
 
 impl Shared {
@@ -178,12 +167,9 @@ impl Shared {
         let _ = report.result(&format!("{}{}", outcome.name(), list.join(",")), &event);
     }
 
-    /// Reads key and certificates again; what cannot be read does not replace what could be. A
-    /// ledger in a place where nothing can be written is read as one that does not change, so it is
-    /// opened again too.
+    /// Reads key and certificates again; what cannot be read does not replace what could be.
     fn read_again(&self, warned: &mut Vec<Answering>) {
         let mut report = Report::new(self.json);
-        self.open_again(&mut report);
         match OcspResponder::open(&self.directory) {
             Ok(responder) => {
                 let now_s = system::now_after_sleep_s().unwrap_or_default();
@@ -202,23 +188,6 @@ impl Shared {
                 let text = format!("going on with the certificates that were read first: {fault}");
                 let _ = report.warning(&text, json!({}));
             }
-        }
-    }
-}
-
-impl Shared {
-    fn open_again(&self, report: &mut Report) {
-        let opened = open_ledger(&self.place);
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        match opened {
-            Ok(ledger) => desk.ledger = Some(ledger),
-            // A revocation may be in what cannot be read: better no answer than an old one.
-            Err(fault @ Fault::LedgerOpen(OpenError::UnreadLog { .. })) => {
-                desk.ledger = None;
-                let _ = report.warning(&format!("answering `tryLater`: {fault}"), json!({}));
-            }
-            // What is open says by itself what is wrong with it.
-            Err(_) => {}
         }
     }
 }
