@@ -32,10 +32,12 @@ use super::{
 /// [`DocumentError`] at the first thing that is not what it says, or is not read here.
 pub fn read_documents(input: impl Read) -> Result<Vec<Document>, DocumentError> {
     let mut window = Window::new(input);
-    if first_byte(&mut window)? == DER_SEQUENCE {
+    let first = first_byte(&mut window)?;
+    if first == DER_SEQUENCE {
         return read_der(window).map(|document| vec![document]);
     }
-    PemReader { window, other: 0 }.documents()
+    let found = PemReader { window, other: 0 }.documents()?;
+    if found.is_empty() { Err(DocumentError::Neither { first }) } else { Ok(found) }
 }
 
 /// Reads a file that is no CRL to its end, but not more than can be meant: what is neither PEM nor DER is
@@ -412,8 +414,7 @@ mod tests {
             read(&zeros).unwrap_err(),
             "the PEM block at byte 0 is broken: byte 24 of the file is 0x00, which is no base64 there"
         );
-        let other = pem(&long).repeat(1);
-        let other = String::from_utf8(other).unwrap().replace("X509 CRL", "CERTIFICATE");
+        let other = String::from_utf8(pem(&long)).unwrap().replace("X509 CRL", "CERTIFICATE");
         assert!(read(other.as_bytes()).unwrap_err().contains("larger than"));
     }
 
@@ -450,6 +451,14 @@ mod tests {
         assert_eq!(read(format!("{key}-----END ").as_bytes()), broken(ENDLESS_END));
         let long = format!("{key}{}", "A".repeat(SMALL_MAX));
         assert_eq!(read(long.as_bytes()), Err("it is larger than 4194304 bytes".into()));
+    }
+
+    #[test]
+    fn curve_parameters_alone_are_nothing() {
+        let parameters =
+            b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+        let found = read_documents(&parameters[..]);
+        assert!(matches!(found, Err(DocumentError::Neither { first: b'-' })));
     }
 
     /// What never ends is given up soon.
