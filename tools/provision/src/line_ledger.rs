@@ -106,7 +106,7 @@ impl LineLedger {
     }
 
     /// What is on record of a device, oldest first. Alone, only the server knows the lot of one that
-    /// was not made here.
+    /// was not made here: that is an error, whatever was handed over until then.
     pub(crate) fn search_device(
         &mut self,
         device: &DeviceSerial,
@@ -117,17 +117,14 @@ impl LineLedger {
             Self::One { ledger, .. } => Ok(ledger.search(&search, each)?),
             Self::Forwarding { ledger, .. } => {
                 let mut knows_lot = true;
-                let mut all = Vec::new();
                 ledger.search(&search, system::now_s()?, &mut |found| {
                     knows_lot = !matches!(found.holder, Holder::Device { lot: None, .. });
-                    all.push(found);
-                    ControlFlow::Continue(())
+                    each(found)
                 })?;
                 if ledger.is_alone() && !knows_lot {
                     let why = "its lot is on record at the server alone, which is away";
                     return Err(Fault::NoLabel { device: device.to_string(), why });
                 }
-                let _ = all.into_iter().try_for_each(each);
                 Ok(())
             }
         }

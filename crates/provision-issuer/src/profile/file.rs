@@ -244,6 +244,7 @@ mod tests {
         assert!(keys.is_err(), "no profile makes a CA");
         assert!(parse("mine", &SMALLEST.replace("10", "\"for ever\"")).is_err());
     }
+
     #[test]
     fn what_may_be_a_key_is_not_quoted() {
         let base64 = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
