@@ -222,11 +222,11 @@ impl fmt::Display for Report {
         }
         if let Some(Grown { ledgers, append_ratio, lookup_ratio }) = grown {
             writeln!(f, "the ledger in SQLite")?;
-            for Sized { entries, append_us, lookup_us, gigabytes } in ledgers {
+            for Sized { entries, append_us, lookup_us, lookup_from_disk_us, gigabytes } in ledgers {
                 writeln!(
                     f,
                     "  {entries:>9} entries, {gigabytes:.2} GB: {append_us:.0} us for one more, \
-                     {lookup_us:.0} us to look one up"
+                     {lookup_us:.0} us to look one up, {lookup_from_disk_us:.0} us from the disk"
                 )?;
             }
             writeln!(

@@ -4,9 +4,11 @@ use core::error::Error;
 use core::time::Duration;
 use std::env;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::DecodePrivateKey as _;
@@ -31,8 +33,10 @@ pub(super) struct Sized {
     pub(super) entries: u64,
     /// Mean microseconds for one more, until it is durable.
     pub(super) append_us: f64,
-    /// Mean microseconds to find a device.
+    /// Mean microseconds to find a device, while the system has the file in memory.
     pub(super) lookup_us: f64,
+    /// The same while it has nothing of it in memory, so that the disk is read.
+    pub(super) lookup_from_disk_us: f64,
     pub(super) gigabytes: f64,
 }
 
@@ -60,9 +64,16 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
         fill(&path, entries)?;
         // What was filled in is not to be written while others wait for the disk.
         fs::File::open(&path).and_then(|file| file.sync_all()).while_doing("the disk")?;
-        let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
-        ledgers.push((entries, path, ledger, [Duration::ZERO; 2]));
+        ledgers.push((entries, path));
     }
+    let mut ledgers = ledgers
+        .into_iter()
+        .map(|(entries, path)| {
+            in_memory(&path).while_doing("reading a ledger")?;
+            let ledger = SqliteLedger::open(&path).while_doing("the ledger")?;
+            Ok((entries, path, ledger, [Duration::ZERO; 2]))
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
     for round in 0..ROUNDS {
         for (entries, _, ledger, [append, lookup]) in &mut ledgers {
             let new = |turn| format!("new-{entries}-{round}-{turn}");
@@ -73,19 +84,7 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
                 ledger.record_issued(chain, NOW_S).while_doing("an entry")?;
             }
             *append += started.elapsed();
-            // Those that were filled in, spread over all of them.
-            let step = (*entries - 2) / (ROUNDS * TURN);
-            let names = (0..TURN).map(|turn| filled(2 + (round * TURN + turn) * step));
-            let devices: Vec<_> = names
-                .map(|name| DeviceSerial::new(&name).while_doing("a device's name"))
-                .collect::<Result<_, _>>()?;
-            let started = Instant::now();
-            for device in &devices {
-                if ledger.find(device).while_doing("a look")?.is_none() {
-                    return Err(Fault::new(format!("{device} is not in the ledger")));
-                }
-            }
-            *lookup += started.elapsed();
+            *lookup += look(ledger, &spread(*entries, round, 2)?)?;
         }
     }
     let each_us = |time: Duration| time.as_secs_f64() * 1e6 / (ROUNDS * TURN) as f64;
@@ -98,10 +97,48 @@ pub(super) fn measure(sizes: &[u64]) -> Result<Vec<Sized>, Fault> {
                 entries,
                 append_us: each_us(append),
                 lookup_us: each_us(lookup),
+                lookup_from_disk_us: each_us(from_disk(&path, entries)?),
                 gigabytes: bytes as f64 / 1e9,
             })
         })
         .collect()
+}
+
+/// A turn's devices of those that were filled in: from `first` on, all turns spread over all of them.
+fn spread(entries: u64, round: u64, first: u64) -> Result<Vec<DeviceSerial>, Fault> {
+    let step = (entries - 2) / (ROUNDS * TURN);
+    (0..TURN)
+        .map(|turn| filled(first + (round * TURN + turn) * step))
+        .map(|name| DeviceSerial::new(&name).while_doing("a device's name"))
+        .collect()
+}
+
+fn look(ledger: &mut SqliteLedger, devices: &[DeviceSerial]) -> Result<Duration, Fault> {
+    let started = Instant::now();
+    for device in devices {
+        if ledger.find(device).while_doing("a look")?.is_none() {
+            return Err(Fault::new(format!("{device} is not in the ledger")));
+        }
+    }
+    Ok(started.elapsed())
+}
+
+/// All of a file, so that the system has it in memory as far as there is room: how much of what was
+/// written a while ago is still there differs from run to run, and a page from the disk takes as
+/// long as all the rest of a look.
+fn in_memory(path: &Path) -> io::Result<()> {
+    io::copy(&mut fs::File::open(path)?, &mut io::sink()).map(drop)
+}
+
+/// Other devices looked up, with nothing in memory.
+fn from_disk(path: &Path, entries: u64) -> Result<Duration, Fault> {
+    let file = fs::File::open(path).while_doing("a ledger")?;
+    // What has not been written yet would stay.
+    file.sync_all().while_doing("the disk")?;
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+        .while_doing("taking a file out of memory")?;
+    let mut ledger = SqliteLedger::open(path).while_doing("the ledger")?;
+    (0..ROUNDS).map(|round| look(&mut ledger, &spread(entries, round, 3)?)).sum()
 }
 
 /// As many entries as a ledger of that size has, and an end that is signed.
