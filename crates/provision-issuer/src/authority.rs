@@ -9,16 +9,16 @@ use thiserror::Error;
 use x509_cert::certificate::{Certificate, Version};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 
+use crate::ca_key::CaKey;
 use crate::certificate::{
     AnyCertificate, CertifyError, IssuerIdentity, Statement, certify, check_signature, key_id,
     parse,
 };
 use crate::document::{Document, DocumentKind, documents};
 use crate::files::{self, FileError};
-use crate::key_file::{self, KeyFileError};
+use crate::key_file::KeyFileError;
 use crate::passphrase::KeyProtection;
-use crate::private_key::PrivateKey;
-use crate::signer::{CaSigner, SoftwareSigner};
+use crate::signer::CaSigner;
 use crate::validity::Validity;
 
 /// A CA's certificate, together with what signs for it.
@@ -53,9 +53,9 @@ impl<S: CaSigner> Authority<S> {
     }
 }
 
-impl Authority<SoftwareSigner> {
-    pub(crate) const fn key(&self) -> &PrivateKey {
-        self.signer.key()
+impl Authority<CaKey> {
+    pub(crate) const fn key(&self) -> &CaKey {
+        &self.signer
     }
 
     /// Reads certificate and key from files.
@@ -65,8 +65,7 @@ impl Authority<SoftwareSigner> {
         protection: &KeyProtection,
     ) -> Result<Self, OpenError> {
         let ca = CaCertificate::open(certificate)?;
-        let signer = SoftwareSigner::new(key_file::read(key, protection)?);
-        Self::new(ca, signer)
+        Self::new(ca, CaKey::open(key, protection)?)
             .map_err(|fault| OpenError::Unsuitable { path: certificate.to_owned(), fault })
     }
 }

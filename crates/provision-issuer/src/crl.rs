@@ -39,7 +39,7 @@ use crate::issuer::present;
 use crate::key_file;
 use crate::passphrase::KeyProtection;
 use crate::profile::SignedBy;
-use crate::signer::{CaSigner, SoftwareSigner};
+use crate::signer::CaSigner;
 use crate::validity::time;
 
 pub use fit::Unfit;
@@ -213,7 +213,7 @@ pub enum CrlFault {
 /// not.
 #[derive(Debug)]
 pub struct CrlSigner {
-    pub(crate) authority: Authority<SoftwareSigner>,
+    pub(crate) authority: Authority<crate::ca_key::CaKey>,
     name: String,
 }
 
@@ -361,7 +361,7 @@ impl CrlSource {
     ///
     /// [`OpenError`] if there is no key to look at.
     pub fn needs_passphrase(&self) -> Result<bool, OpenError> {
-        Ok(key_file::is_encrypted(&self.key)?)
+        Ok(key_file::needs_passphrase(&self.key)?)
     }
 
     /// Opens it.

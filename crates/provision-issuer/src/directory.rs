@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// | `device-issuing-cross.crt` | the device issuing CA, certified by the root before | servers that know the earlier root alone |
 /// | `retired/` | issuing CAs of earlier, and their keys | the CRLs of what they signed |
 ///
-/// Certificates are PEM. Keys are PKCS#8 in PEM, readable by their owner only.
+/// Certificates are PEM. Keys are PKCS#8 in PEM, readable by their owner only; of a key in a
+/// [`Token`](crate::Token) there is its URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaDirectory(PathBuf);
 

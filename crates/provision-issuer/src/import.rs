@@ -6,17 +6,15 @@ use thiserror::Error;
 
 use crate::algorithm::KeyType;
 use crate::authority::{Authority, CaCertificate, CaFault};
+use crate::ca_key::{CaKey, KeyStore};
 use crate::certificate::Contents;
 use crate::directory::CaDirectory;
 use crate::init::{
     BACKDATE_S, CaValidity, InitError, MadeAuthority, NewAuthority, check_vacant, make_directory,
     write_certificates,
 };
-use crate::key_file;
 use crate::name::NameText;
 use crate::passphrase::KeyProtection;
-use crate::private_key::PrivateKey;
-use crate::signer::SoftwareSigner;
 use crate::subject::Subject;
 use crate::validity::Validity;
 
@@ -27,8 +25,8 @@ pub struct ImportRequest {
     pub certificate: Vec<u8>,
     /// The certificates above it, in any order; none if it is self-signed. DER.
     pub above: Vec<Vec<u8>>,
-    /// Its key.
-    pub key: PrivateKey,
+    /// Its key. Another that is made for servers is made where it is.
+    pub key: CaKey,
     /// Who signs servers.
     pub servers: ServerRoot,
     /// How the keys are kept here.
@@ -67,20 +65,21 @@ pub fn import(dir: &Path, request: ImportRequest) -> Result<CaDirectory, ImportE
     if !validity.contains(now_s) {
         return Err(ImportError::NotValidNow { subject: issuing.identity().name.to_string() });
     }
-    let authority =
-        Authority::new(issuing, SoftwareSigner::new(key)).map_err(ImportError::Unsuitable)?;
-    let server = match servers {
+    let keys = KeyStore::of(&key);
+    let authority = Authority::new(issuing, key).map_err(ImportError::Unsuitable)?;
+    let mut server = match servers {
         ServerRoot::Imported if !chain.is_empty() => return Err(ImportError::NotSelfSigned),
         ServerRoot::Imported => None,
         ServerRoot::New(name) => {
             let days = CaValidity::default().server_root_days;
-            Some(MadeAuthority::self_signed(NewAuthority {
+            let new = NewAuthority {
                 subject: &Subject::default(),
                 common_name: name.as_str(),
                 key: KeyType::P256,
                 validity: Validity::days(now_s, BACKDATE_S, days).map_err(InitError::from)?,
                 contents: Contents::server_root(),
-            })?)
+            };
+            Some(MadeAuthority::self_signed(new, &keys)?)
         }
     };
     let made = make_directory(dir, |ca| {
@@ -95,15 +94,18 @@ pub fn import(dir: &Path, request: ImportRequest) -> Result<CaDirectory, ImportE
             bundle.extend(&issuers);
         }
         write_certificates(&ca.device_ca_bundle(), &bundle)?;
-        key_file::write(&ca.device_issuing_key(), authority.key(), &protection)?;
+        authority.key().write(&ca.device_issuing_key(), &protection)?;
         let (server_certificate, server_key) = match &server {
-            Some(made) => (made.certificate.as_slice(), made.key.key()),
+            Some(made) => (made.certificate.as_slice(), &made.key),
             None => (issuing, authority.key()),
         };
         write_certificates(&ca.server_root_certificate(), &[server_certificate])?;
-        key_file::write(&ca.server_root_key(), server_key, &protection)?;
+        server_key.write(&ca.server_root_key(), &protection)?;
         Ok(crate::files::sync_directory(ca.path())?)
     })?;
+    if let Some(server) = &mut server {
+        server.key.keep();
+    }
     Ok(made)
 }
 

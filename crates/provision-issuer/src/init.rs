@@ -8,16 +8,15 @@ use thiserror::Error;
 
 use crate::algorithm::KeyType;
 use crate::authority::{CaFault, to_pem};
+use crate::ca_key::{CaKey, KeyStore, NewKeyError};
 use crate::certificate::{CertifyError, Contents, IssuerIdentity, Statement, certify, key_id};
 use crate::directory::CaDirectory;
 use crate::files::{self, Access, FileError};
 use crate::issuer::{CaIssuer, FileIssuer};
-use crate::key_file::{self, WriteKeyError};
+use crate::key_file::WriteKeyError;
 use crate::name::{NameError, NameText};
 use crate::passphrase::KeyProtection;
-use crate::private_key::KeyFault;
 use crate::random::{RandomError, random};
-use crate::signer::SoftwareSigner;
 use crate::subject::{Subject, SubjectError};
 use crate::template::Variables;
 use crate::validity::{Validity, ValidityError};
@@ -35,7 +34,9 @@ pub struct CaRequest {
     pub server_key: KeyType,
     /// How long it is to last.
     pub validity: CaValidity,
-    /// How the private keys are kept.
+    /// Where the private keys are made.
+    pub keys: KeyStore,
+    /// How they are kept in files.
     pub protection: KeyProtection,
     /// The time now, in seconds since 1970-01-01 UTC.
     pub now_s: u64,
@@ -51,6 +52,7 @@ impl CaRequest {
             device_keys: KeyType::P256,
             server_key: KeyType::P256,
             validity: CaValidity::default(),
+            keys: KeyStore::Files,
             protection,
             now_s,
         }
@@ -120,8 +122,10 @@ impl Default for CaValidity {
 /// may be left, and `dir` is not there.
 pub fn init(dir: &Path, request: &CaRequest) -> Result<CaDirectory, InitError> {
     check_vacant(dir)?;
-    let made = MadeCa::new(request)?;
-    make_directory(dir, |ca| made.write(ca, &request.protection))
+    let mut made = MadeCa::new(request)?;
+    let directory = make_directory(dir, |ca| made.write(ca, &request.protection))?;
+    made.keep();
+    Ok(directory)
 }
 
 /// A CA that was just made, with its keys at hand: deriving them anew from a passphrase takes a
@@ -143,8 +147,9 @@ pub struct OpenedCa {
 /// As [`init`].
 pub fn init_opened(dir: &Path, request: &CaRequest) -> Result<OpenedCa, InitError> {
     check_vacant(dir)?;
-    let made = MadeCa::new(request)?;
+    let mut made = MadeCa::new(request)?;
     let directory = make_directory(dir, |ca| made.write(ca, &request.protection))?;
+    made.keep();
     let MadeCa { device_root, device_issuing, server_root } = made;
     let issuers = vec![device_issuing.certificate];
     let device = CaIssuer::new(issuers, device_root.certificate, device_issuing.key)?;
@@ -202,7 +207,7 @@ pub enum InitError {
     Subject(#[from] SubjectError),
     /// A key could not be made.
     #[error(transparent)]
-    Key(#[from] KeyFault),
+    Key(#[from] NewKeyError),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -239,7 +244,7 @@ struct MadeCa {
 
 /// A key, and the certificate for it.
 pub(crate) struct MadeAuthority {
-    pub(crate) key: SoftwareSigner,
+    pub(crate) key: CaKey,
     pub(crate) identity: IssuerIdentity,
     pub(crate) certificate: Vec<u8>,
 }
@@ -291,10 +296,17 @@ impl MadeCa {
             server_root_days,
             Contents::server_root(),
         )?;
-        let mut device_root = MadeAuthority::self_signed(root)?;
-        let device_issuing =
-            MadeAuthority::signed_by(issuing, &device_root.identity, &mut device_root.key)?;
-        Ok(Self { device_root, device_issuing, server_root: MadeAuthority::self_signed(server)? })
+        let mut device_root = MadeAuthority::self_signed(root, &request.keys)?;
+        let MadeAuthority { identity, key, .. } = &mut device_root;
+        let device_issuing = MadeAuthority::signed_by(issuing, &request.keys, identity, key)?;
+        let server_root = MadeAuthority::self_signed(server, &request.keys)?;
+        Ok(Self { device_root, device_issuing, server_root })
+    }
+
+    fn keep(&mut self) {
+        for made in [&mut self.device_root, &mut self.device_issuing, &mut self.server_root] {
+            made.key.keep();
+        }
     }
 
     fn write(&self, to: &CaDirectory, protection: &KeyProtection) -> Result<(), InitError> {
@@ -311,7 +323,7 @@ impl MadeCa {
         // Each waits for the disk.
         std::thread::scope(|scope| {
             let write = |(path, authority): (PathBuf, &MadeAuthority)| {
-                key_file::write(&path, authority.key.key(), protection)
+                authority.key.write(&path, protection)
             };
             let written = keys.map(|key| scope.spawn(move || write(key)));
             written.into_iter().try_for_each(|thread| match thread.join() {
@@ -324,8 +336,8 @@ impl MadeCa {
 }
 
 impl MadeAuthority {
-    pub(crate) fn self_signed(new: NewAuthority<'_>) -> Result<Self, InitError> {
-        let mut key = SoftwareSigner::generate(new.key)?;
+    pub(crate) fn self_signed(new: NewAuthority<'_>, keys: &KeyStore) -> Result<Self, InitError> {
+        let mut key = keys.generate(new.key, new.common_name)?;
         let (statement, identity) = new.statement(&key)?;
         let certificate = certify(&statement, &identity, &mut key)?;
         Ok(Self { key, identity, certificate })
@@ -333,10 +345,11 @@ impl MadeAuthority {
 
     pub(crate) fn signed_by(
         new: NewAuthority<'_>,
+        keys: &KeyStore,
         issuer: &IssuerIdentity,
-        signer: &mut SoftwareSigner,
+        signer: &mut CaKey,
     ) -> Result<Self, InitError> {
-        let key = SoftwareSigner::generate(new.key)?;
+        let key = keys.generate(new.key, new.common_name)?;
         let (statement, identity) = new.statement(&key)?;
         let certificate = certify(&statement, issuer, signer)?;
         Ok(Self { key, identity, certificate })
@@ -344,8 +357,8 @@ impl MadeAuthority {
 }
 
 impl NewAuthority<'_> {
-    fn statement(self, key: &SoftwareSigner) -> Result<(Statement, IssuerIdentity), InitError> {
-        let public_key = key.key().public_key();
+    fn statement(self, key: &CaKey) -> Result<(Statement, IssuerIdentity), InitError> {
+        let public_key = key.public_key_info();
         let subject = self
             .subject
             .clone()

@@ -6,13 +6,14 @@ use provision_station::evidence::{ApprovedCsr, Chain, ChainFault};
 use thiserror::Error;
 
 use crate::authority::{Authority, CaCertificate, CaFault, OpenError};
+use crate::ca_key::CaKey;
 use crate::certificate::{CertifyError, device_key};
 use crate::directory::CaDirectory;
 use crate::key_file;
 use crate::passphrase::KeyProtection;
 use crate::profile::{Lifetime, Profile, ProfileError, SignedBy, of_device};
 use crate::request::ProvenKey;
-use crate::signer::{CaSigner, SoftwareSigner};
+use crate::signer::CaSigner;
 use crate::template::Variables;
 use crate::validity::{Moment, Validity, ValidityError};
 
@@ -120,10 +121,10 @@ impl<S: CaSigner> Issuer for CaIssuer<S> {
 
 /// The [`Issuer`] over a directory made by [`init`](crate::init).
 #[derive(Debug)]
-pub struct FileIssuer(CaIssuer<SoftwareSigner>);
+pub struct FileIssuer(CaIssuer<CaKey>);
 
-impl From<CaIssuer<SoftwareSigner>> for FileIssuer {
-    fn from(issuer: CaIssuer<SoftwareSigner>) -> Self {
+impl From<CaIssuer<CaKey>> for FileIssuer {
+    fn from(issuer: CaIssuer<CaKey>) -> Self {
         Self(issuer)
     }
 }
@@ -195,7 +196,7 @@ impl FileIssuer {
     /// [`OpenError`] if there is no key to look at.
     pub fn needs_passphrase_for(dir: &Path, signed_by: SignedBy) -> Result<bool, OpenError> {
         let ca = present(dir, signed_by)?;
-        Ok(key_file::is_encrypted(&match signed_by {
+        Ok(key_file::needs_passphrase(&match signed_by {
             SignedBy::Device => ca.device_issuing_key(),
             SignedBy::Server => ca.server_root_key(),
         })?)
@@ -208,7 +209,7 @@ impl FileIssuer {
     }
 
     /// The issuer itself, for what is not done on the line.
-    pub const fn inner(&mut self) -> &mut CaIssuer<SoftwareSigner> {
+    pub const fn inner(&mut self) -> &mut CaIssuer<CaKey> {
         &mut self.0
     }
 }

@@ -20,6 +20,7 @@ use crate::files::{self, Access, FileError};
 use crate::passphrase::{KeyProtection, Passphrase};
 use crate::private_key::{KeyFault, PrivateKey};
 use crate::random::{RandomError, random};
+use crate::token::{TokenFault, TokenUri};
 
 /// A file with a private key could not be used.
 #[derive(Debug, Error)]
@@ -37,6 +38,9 @@ pub enum KeyFileFault {
     /// It could not be read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// It names a key in a token, which cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
     /// The passphrase does not open it (or it was damaged: the two cannot be told apart).
     #[error("the passphrase does not open it")]
     WrongPassphrase,
@@ -302,8 +306,20 @@ pub(crate) fn read(path: &Path, protection: &KeyProtection) -> Result<PrivateKey
     read().map_err(|fault| KeyFileError { path: path.to_owned(), fault })
 }
 
-/// Whether the key in a file is encrypted.
-pub(crate) fn is_encrypted(path: &Path) -> Result<bool, KeyFileError> {
+/// The key in a token that a file names instead of holding one.
+pub(crate) fn token_uri(path: &Path) -> Result<Option<TokenUri>, KeyFileError> {
+    let read = || {
+        let contents = Zeroizing::new(files::read(path)?);
+        Ok(TokenUri::of_file(&contents).transpose().map_err(TokenFault::from)?)
+    };
+    read().map_err(|fault| KeyFileError { path: path.to_owned(), fault })
+}
+
+/// Whether it takes a passphrase to use the key in a file, or the PIN of the token that it names.
+pub(crate) fn needs_passphrase(path: &Path) -> Result<bool, KeyFileError> {
+    if let Some(uri) = token_uri(path)? {
+        return Ok(uri.pin_source().is_none());
+    }
     find(path)
         .map(|sealed| sealed.is_encrypted())
         .map_err(|fault| KeyFileError { path: path.to_owned(), fault })

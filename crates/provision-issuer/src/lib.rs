@@ -12,8 +12,8 @@
 //! device is useless for a server, in anybody's client.
 //!
 //! [`init`] makes all of it, in a [`CaDirectory`]. [`FileIssuer`] certifies devices from it, and
-//! is one [`Issuer`]: with a [`CaSigner`] of your own, [`CaIssuer`] does the same over a key in a
-//! token. [`HostIdentity`] is key and certificate for a server, a service or a person.
+//! is one [`Issuer`], over keys in files or in a [`Token`]: with a [`CaSigner`] of your own,
+//! [`CaIssuer`] does the same over a key elsewhere. [`HostIdentity`] is key and certificate for a server, a service or a person.
 //!
 //! What holds for all of it:
 //!
@@ -49,6 +49,7 @@
 
 mod algorithm;
 mod authority;
+mod ca_key;
 mod certificate;
 mod crl;
 mod dh_parameters;
@@ -76,11 +77,13 @@ mod server_name;
 mod signer;
 mod subject;
 mod template;
+mod token;
 mod validity;
 pub mod verify;
 
 pub use algorithm::{KeyType, SignatureAlgorithm, SignatureFault, UnknownKeyType};
 pub use authority::{CaFault, OpenError};
+pub use ca_key::{CaKey, KeyStore, NewKeyError};
 pub use certificate::CertifyError;
 pub use crl::{
     CrlEntries, CrlFault, CrlRequest, CrlSigner, CrlSource, Reason, RevocationList, Revoked, Unfit,
@@ -123,4 +126,5 @@ pub use server_name::{DnsName, DnsNameError, DnsNameFault, ServerName};
 pub use signer::{CaSigner, SignerFault, SoftwareSigner};
 pub use subject::{Subject, SubjectError};
 pub use template::{TemplateError, Variables};
+pub use token::{Token, TokenFault, TokenKey, TokenUri, TokenUriError};
 pub use validity::ValidityError;

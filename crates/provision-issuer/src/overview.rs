@@ -8,6 +8,7 @@ use crate::inspect::CertificateValues;
 use crate::issuer::present;
 use crate::key_file::{self, KeyFileError};
 use crate::profile::SignedBy;
+use crate::token::TokenUri;
 
 /// A CA of a directory.
 #[derive(Debug)]
@@ -26,12 +27,14 @@ pub struct CaOverview {
 }
 
 /// Whether a CA's key is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyState {
     /// Under a passphrase.
     Encrypted,
     /// In the clear.
     Plaintext,
+    /// In a token.
+    Token(TokenUri),
     /// Elsewhere.
     Absent,
 }
@@ -71,5 +74,8 @@ fn key_state(path: &Path) -> Result<KeyState, KeyFileError> {
     if !path.exists() {
         return Ok(KeyState::Absent);
     }
-    Ok(if key_file::is_encrypted(path)? { KeyState::Encrypted } else { KeyState::Plaintext })
+    if let Some(uri) = key_file::token_uri(path)? {
+        return Ok(KeyState::Token(uri));
+    }
+    Ok(if key_file::needs_passphrase(path)? { KeyState::Encrypted } else { KeyState::Plaintext })
 }

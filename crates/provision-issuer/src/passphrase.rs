@@ -43,6 +43,11 @@ struct Derived {
 pub(crate) type DerivedKey = Zeroizing<[u8; 32]>;
 
 impl Passphrase {
+    /// As the PIN of a token.
+    pub(crate) fn to_pin(&self) -> cryptoki::types::AuthPin {
+        self.text.as_str().into()
+    }
+
     /// The longest passphrase, in bytes: what OpenSSL's tools read (`PEM_BUFSIZE`).
     pub const LEN_MAX: usize = 1024;
 

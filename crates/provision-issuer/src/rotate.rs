@@ -9,6 +9,7 @@ use x509_cert::name::Name;
 
 use crate::algorithm::KeyType;
 use crate::authority::{Authority, CaCertificate, CaFault, OpenError};
+use crate::ca_key::{CaKey, KeyStore};
 use crate::certificate::{CertifyError, Contents, Statement, certify};
 use crate::directory::CaDirectory;
 use crate::files::{self, FileError};
@@ -16,7 +17,6 @@ use crate::init::{
     BACKDATE_S, CaValidity, InitError, MadeAuthority, NewAuthority, write_certificates,
 };
 use crate::issuer::present;
-use crate::key_file;
 use crate::passphrase::KeyProtection;
 use crate::profile::SignedBy;
 use crate::random::random;
@@ -85,7 +85,9 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
     if old.der() == root.certificate().der() {
         return Err(RotateError::OwnRoot);
     }
-    let made = NewGeneration::new(&mut root, old, request)?;
+    let keys =
+        CaKey::store_of(&ca.device_issuing_key(), &request.protection).map_err(OpenError::from)?;
+    let mut made = NewGeneration::new(&mut root, old, &keys, request)?;
     let retired = retire(&ca, old)?;
 
     let mut suffix = [0; 8];
@@ -103,6 +105,8 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
         let _ = fs::remove_dir_all(&staging);
         return Err(error);
     }
+    // From here on it is finished, now or by the next call.
+    made.keep();
     finish(&ca)?;
     Ok(rotated(&ca, retired, false))
 }
@@ -116,8 +120,9 @@ struct NewGeneration {
 
 impl NewGeneration {
     fn new(
-        root: &mut Authority<crate::signer::SoftwareSigner>,
+        root: &mut Authority<CaKey>,
         old: &CaCertificate,
+        keys: &KeyStore,
         request: &RotateRequest,
     ) -> Result<Self, RotateError> {
         let now_s = request.now_s;
@@ -143,7 +148,7 @@ impl NewGeneration {
                 return Err(RotateError::OutlivesRoot { days: (root_ends_s - now_s) / 86_400 });
             }
             let identity = root.certificate().identity().clone();
-            let issuing = MadeAuthority::signed_by(issuing, &identity, root.signer())?;
+            let issuing = MadeAuthority::signed_by(issuing, keys, &identity, root.signer())?;
             return Ok(Self { root: None, issuing, cross: None });
         }
         let (root_subject, root_name) = next_name(&root.certificate().identity().name)?;
@@ -152,17 +157,19 @@ impl NewGeneration {
         if validity.not_after_s > root_validity.not_after_s {
             return Err(RotateError::OutlivesRoot { days: u64::from(request.root_days) });
         }
-        let mut new_root = MadeAuthority::self_signed(NewAuthority {
+        let new_root = NewAuthority {
             subject: &root_subject,
             common_name: &root_name,
             key: request.key,
             validity: root_validity,
             contents: Contents::device_root(),
-        })?;
-        let issuing = MadeAuthority::signed_by(issuing, &new_root.identity, &mut new_root.key)?;
+        };
+        let mut new_root = MadeAuthority::self_signed(new_root, &KeyStore::of(root.key()))?;
+        let MadeAuthority { identity, key, .. } = &mut new_root;
+        let issuing = MadeAuthority::signed_by(issuing, keys, identity, key)?;
         let statement = Statement {
             subject: issuing.identity.name.clone(),
-            public_key: issuing.key.key().public_key(),
+            public_key: issuing.key.public_key_info(),
             // The old root vouches for it as long as it lasts itself.
             validity: Validity { not_after_s: validity.not_after_s.min(root_ends_s), ..validity },
             contents: Contents::device_issuing(),
@@ -172,23 +179,27 @@ impl NewGeneration {
         Ok(Self { root: Some(new_root), issuing, cross: Some(cross) })
     }
 
+    fn keep(&mut self) {
+        for made in self.root.iter_mut().chain([&mut self.issuing]) {
+            made.key.keep();
+        }
+    }
+
     /// Everything that takes the place of something, under the names it will have.
     fn write(
         &self,
         ca: &CaDirectory,
         to: &CaDirectory,
-        old_root: &Authority<crate::signer::SoftwareSigner>,
+        old_root: &Authority<CaKey>,
         protection: &KeyProtection,
     ) -> Result<(), RotateError> {
         let issuing = self.issuing.certificate.as_slice();
         write_certificates(&to.device_issuing_certificate(), &[issuing])?;
-        key_file::write(&to.device_issuing_key(), self.issuing.key.key(), protection)
-            .map_err(InitError::from)?;
+        self.issuing.key.write(&to.device_issuing_key(), protection).map_err(InitError::from)?;
         let mut bundle: Vec<Vec<u8>> = Vec::new();
         if let Some(root) = &self.root {
             write_certificates(&to.device_root_certificate(), &[&root.certificate])?;
-            key_file::write(&to.device_root_key(), root.key.key(), protection)
-                .map_err(InitError::from)?;
+            root.key.write(&to.device_root_key(), protection).map_err(InitError::from)?;
             bundle.push(root.certificate.clone());
         } else {
             bundle.push(old_root.certificate().der().to_vec());

@@ -21,6 +21,7 @@
 //!   kills            a station that is killed at random moments, and what must be true afterwards
 //!   scene            a factory and a cloud on one machine: the program, nginx, emulated devices
 //!   servers          nginx, mosquitto and openssl, started on loopback
+//!   softhsm          tokens with a PKCS#11 library, as HSMs have
 //!   hostile_server   a TLS 1.3 server that breaks the rules
 //! ```
 //!
@@ -57,6 +58,7 @@ pub mod scene;
 pub mod servers;
 #[cfg(feature = "factory")]
 pub mod simulation;
+pub mod softhsm;
 #[cfg(unix)]
 pub mod tap;
 pub mod tcp;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use provision_issuer::{
-    CaNames, CaRequest, CaValidity, DocumentKind, ImportRequest, KeyProtection, KeyState, KeyType,
-    NameText, RotateRequest, ServerRoot, Subject, inspect::time_text,
+    CaKey, CaNames, CaRequest, CaValidity, DocumentKind, ImportRequest, KeyProtection, KeyState,
+    KeyStore, KeyType, NameText, RotateRequest, ServerRoot, Subject, Token, TokenFault, TokenUri,
+    inspect::time_text,
 };
 use provision_ledger::SqlLedger;
 use serde_json::json;
@@ -31,7 +32,8 @@ pub(crate) enum CaCommand {
 const INIT_EXAMPLE: &str = "\
 Examples:
   provision ca init --name Acme
-  provision ca init --subject \"/C=CN/ST=Guangdong/O=Acme/CN=Acme\" --key-type p384 --days 7300";
+  provision ca init --subject \"/C=CN/ST=Guangdong/O=Acme/CN=Acme\" --key-type p384 --days 7300
+  provision ca init --name Acme --token 'pkcs11:token=factory?module-path=/usr/lib/softhsm/libsofthsm2.so'";
 
 #[derive(Debug, Args)]
 #[command(after_help = INIT_EXAMPLE)]
@@ -73,8 +75,14 @@ pub(crate) struct CaInit {
     #[arg(long, conflicts_with = "days")]
     pub no_end: bool,
 
+    /// Make the private keys in a token (an HSM), which they never leave: its PKCS#11 URI
+    /// (RFC 7512) with `module-path`. Its PIN is in the file of `pin-source`, or given like a
+    /// passphrase.
+    #[arg(long, value_name = "PKCS11-URI")]
+    pub token: Option<String>,
+
     /// Keep the CA's private keys unencrypted. For development only.
-    #[arg(long, conflicts_with = "passphrase_file")]
+    #[arg(long, conflicts_with_all = ["passphrase_file", "token"])]
     pub insecure_plaintext_keys: bool,
 }
 
@@ -91,8 +99,9 @@ pub(crate) struct CaImport {
     #[arg(long, value_name = "FILE")]
     pub certificate: PathBuf,
 
-    /// Its private key, encrypted or not, in whatever form openssl wrote it.
-    #[arg(long, value_name = "FILE")]
+    /// Its private key, encrypted or not, in whatever form openssl wrote it; or the PKCS#11 URI of
+    /// a key in a token, which stays there.
+    #[arg(long, value_name = "FILE|PKCS11-URI")]
     pub key: PathBuf,
 
     #[command(flatten)]
@@ -172,13 +181,25 @@ fn init(arguments: &CaInit, report: &mut Report) -> Result<(), Fault> {
         validity.server_root_days = days;
         validity.device_issuing_days = (days / 6 * 5).max(1);
     }
-    let protection = protection(arguments.insecure_plaintext_keys, &arguments.place)?;
+    let token = arguments.token.as_deref().map(token_uri).transpose()?;
+    let (keys, protection) = match &token {
+        Some(uri) => {
+            let pin = secret::for_token(uri, &arguments.place)?;
+            // Nothing is written that a passphrase could be for.
+            (KeyStore::Token(Token::open(uri, &pin)?), KeyProtection::InsecurePlaintext)
+        }
+        None => {
+            let plaintext = arguments.insecure_plaintext_keys;
+            (KeyStore::Files, protection(plaintext, &arguments.place)?)
+        }
+    };
     let server_key = arguments.server_key_type.unwrap_or(arguments.key_type);
     let request = CaRequest {
         subject: subject.without("CN"),
         device_keys: arguments.key_type,
         server_key,
         validity,
+        keys,
         ..CaRequest::new(names, protection, system::now_s()?)
     };
     let made = provision_issuer::init(&arguments.place.ca, &request)?;
@@ -188,20 +209,24 @@ fn init(arguments: &CaInit, report: &mut Report) -> Result<(), Fault> {
              chain, unless they are told by `--unchecked-on-device ca-signatures`",
         )?;
     }
-    tell_made(&made, !arguments.insecure_plaintext_keys, report)
+    let encrypted = !arguments.insecure_plaintext_keys;
+    tell_made(&made, encrypted, token.as_ref(), report)
 }
 
 fn tell_made(
     made: &provision_issuer::CaDirectory,
     encrypted: bool,
+    token: Option<&TokenUri>,
     report: &mut Report,
 ) -> Result<(), Fault> {
     let ledger = ledger::path(None, made.path());
     SqlLedger::create(&ledger)?;
+    let keys =
+        token.map_or_else(String::new, |uri| format!("\n  keys            in the token {uri}"));
     let text = format!(
         "made a CA in {}\n  device root     {}\n  device issuing  {}\n  server root     {}\n  \
          for servers     {} (whom they trust for devices)\n  \
-         ledger          {}",
+         ledger          {}{keys}",
         made.path().display(),
         made.device_root_certificate().display(),
         made.device_issuing_certificate().display(),
@@ -220,6 +245,7 @@ fn tell_made(
             "device_ca_bundle": made.device_ca_bundle(),
             "ledger": ledger,
             "keys_encrypted": encrypted,
+            "token": token.map(ToString::to_string),
         }),
     )?;
     if !encrypted {
@@ -235,7 +261,15 @@ fn import(arguments: &CaImport, report: &mut Report) -> Result<(), Fault> {
     for path in &arguments.chain {
         above.extend(files::read_all(path, DocumentKind::Certificate)?);
     }
-    let key = secret::read_key(&arguments.key, &arguments.key_passphrase)?;
+    let named = arguments.key.to_str().filter(|text| TokenUri::is_one(text));
+    let token = named.map(token_uri).transpose()?;
+    let key = match &token {
+        Some(uri) => {
+            let pin = secret::for_token_key(uri, &arguments.key_passphrase)?;
+            CaKey::in_token(uri, &pin)?
+        }
+        None => secret::read_key(&arguments.key, &arguments.key_passphrase)?.into(),
+    };
     let kind = key.kind();
     let servers = if arguments.for_servers {
         ServerRoot::Imported
@@ -243,7 +277,9 @@ fn import(arguments: &CaImport, report: &mut Report) -> Result<(), Fault> {
         let name = format!("{} Server Root CA", arguments.name);
         ServerRoot::New(NameText::new(name).map_err(|fault| Fault::Usage(fault.to_string()))?)
     };
-    let protection = protection(arguments.insecure_plaintext_keys, &arguments.place)?;
+    // Beside a key in a token, that for servers is made there too.
+    let plaintext = arguments.insecure_plaintext_keys || token.is_some();
+    let protection = protection(plaintext, &arguments.place)?;
     let now_s = system::now_s()?;
     let request = ImportRequest { certificate, above, key, servers, protection, now_s };
     let made = provision_issuer::import(&arguments.place.ca, request).map_err(|fault| {
@@ -255,21 +291,24 @@ fn import(arguments: &CaImport, report: &mut Report) -> Result<(), Fault> {
             "note: this CA signs with {kind}, which no device can check; servers can"
         ))?;
     }
-    tell_made(&made, !arguments.insecure_plaintext_keys, report)
+    let encrypted = !arguments.insecure_plaintext_keys;
+    tell_made(&made, encrypted, token.as_ref(), report)
 }
 
 fn show(arguments: &CaShow, report: &mut Report) -> Result<(), Fault> {
     for ca in provision_issuer::overview(&arguments.place.ca)? {
-        let key = match ca.key {
-            KeyState::Encrypted => "encrypted",
-            KeyState::Plaintext => "in the clear",
-            KeyState::Absent => "not here",
+        let (key, token) = match ca.key {
+            KeyState::Encrypted => ("encrypted", None),
+            KeyState::Plaintext => ("in the clear", None),
+            KeyState::Token(uri) => ("in a token", Some(uri.to_string())),
+            KeyState::Absent => ("not here", None),
         };
+        let named = token.as_ref().map_or_else(String::new, |uri| format!(": {uri}"));
         let values = ca.values;
         report.result(
             &format!(
                 "{}\n  subject      {}\n  issuer       {}\n  valid        {} to {}\n  \
-                 key          {}, {key}\n  serial       {}\n  fingerprint  {}\n  file         {}",
+                 key          {}, {key}{named}\n  serial       {}\n  fingerprint  {}\n  file         {}",
                 ca.role,
                 values.subject,
                 values.issuer,
@@ -289,6 +328,7 @@ fn show(arguments: &CaShow, report: &mut Report) -> Result<(), Fault> {
                 "not_after_s": values.not_after_s,
                 "key_type": ca.key_kind,
                 "key": key,
+                "token": token,
                 "cert_serial": values.serial,
                 "fingerprint_sha256": values.fingerprint,
                 "certificate": ca.certificate,
@@ -335,6 +375,11 @@ fn rotate(arguments: &CaRotate, report: &mut Report) -> Result<(), Fault> {
             "finished_earlier": rotated.finished_earlier,
         }),
     )
+}
+
+/// Not by clap, which would show what it does not like: there may be a PIN in it.
+fn token_uri(text: &str) -> Result<TokenUri, Fault> {
+    Ok(text.parse().map_err(TokenFault::from)?)
 }
 
 fn protection(plaintext: bool, place: &CaPlace) -> Result<KeyProtection, Fault> {

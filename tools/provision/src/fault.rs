@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use provision_issuer::verify::{VerifyError, VerifyFault};
 use provision_issuer::{
-    CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, OpenError,
-    ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
+    CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, KeyFileError,
+    KeyFileFault, NewKeyError, OpenError, ProfileError, ResponderError, RotateError, TokenFault,
+    TokenUriError, WriteKeyError, pkcs12::Pkcs12Error,
 };
 use provision_ledger::{
     AuditError, DatabaseRefusal, FallbackError, LotCheckError, LotRefusal, LotsError,
@@ -121,6 +122,9 @@ pub(crate) enum Fault {
     /// A CA could not be opened.
     #[error(transparent)]
     CaOpen(#[from] OpenError),
+    /// A token with a CA's key cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
     /// Nothing was signed.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -439,6 +443,7 @@ impl Fault {
             | Self::CaImport { .. }
             | Self::CaRotate(_)
             | Self::CaOpen(_)
+            | Self::Token(_)
             | Self::Profile(_)
             | Self::Issue(_)
             | Self::Host(_)
@@ -564,6 +569,26 @@ impl Fault {
         }
     }
 
+    /// What is wrong with a token, wherever it showed.
+    const fn token_fault(&self) -> Option<&TokenFault> {
+        match self {
+            Self::Token(fault)
+            | Self::CaInit(InitError::Key(NewKeyError::Token(fault)))
+            | Self::CaOpen(OpenError::Key(KeyFileError {
+                fault: KeyFileFault::Token(fault),
+                ..
+            }))
+            | Self::CaRotate(RotateError::Open(OpenError::Key(KeyFileError {
+                fault: KeyFileFault::Token(fault),
+                ..
+            })))
+            | Self::CaRotate(RotateError::Made(InitError::Key(NewKeyError::Token(fault)))) => {
+                Some(fault)
+            }
+            _ => None,
+        }
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> &'static str {
         if let Self::NoCrlNumber(_) = self {
@@ -571,6 +596,9 @@ impl Fault {
                     two with one number would be two with different contents";
         }
         if let Some(hint) = self.storage_fault().and_then(storage_hint) {
+            return hint;
+        }
+        if let Some(hint) = self.token_fault().and_then(token_hint) {
             return hint;
         }
         match self {
@@ -629,6 +657,10 @@ impl Fault {
             Self::CaOpen(_) => {
                 "is it the CA's own passphrase? `provision inspect` shows what each file holds; \
                  `--ca` says where the CA is (for `config`: `--for`)"
+            }
+            Self::Token(_) => {
+                "`p11tool --list-tokens` and `pkcs11-tool --list-objects` show what the token has, and \
+                 its URIs"
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
             Self::Issue(_) => "nothing was signed; the device can be run again",
@@ -953,4 +985,38 @@ fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
         EnrollmentFault::DeliveryUnfit => "at most four server anchors",
         _ => "the firmware does not keep to docs/protocol.md",
     }
+}
+
+/// `None`: nothing better than what is said of whatever the token was needed for.
+const fn token_hint(fault: &TokenFault) -> Option<&'static str> {
+    Some(match fault {
+        TokenFault::NeedsPin => {
+            "give the token's PIN with `--passphrase-file FILE` or in PROVISION_PASSPHRASE, or name its \
+             file in the URI: `pin-source=file:/…`"
+        }
+        TokenFault::WrongPin => {
+            "some tokens lock after three wrong PINs: make sure of it before you try again"
+        }
+        TokenFault::PinLocked => "the token's security officer (SO) sets a new one",
+        TokenFault::Library { .. } => {
+            "`module-path` is the vendor's PKCS#11 library, for this machine's architecture; what it \
+             wants (a configuration file, a variable such as SOFTHSM2_CONF) must be there too"
+        }
+        TokenFault::Uri(TokenUriError::PinValue) => {
+            "put the PIN into a file that only you read, and name that: `pin-source=file:/…`"
+        }
+        TokenFault::PinReadableByOthers { .. } => {
+            "`chmod 600` that file, or give the PIN otherwise"
+        }
+        TokenFault::NoToken { .. }
+        | TokenFault::SeveralTokens { .. }
+        | TokenFault::NoKey
+        | TokenFault::SeveralKeys
+        | TokenFault::NoPublicKey
+        | TokenFault::Uri(_) => {
+            "`p11tool --provider LIBRARY --list-tokens` and `p11tool --list-privkeys --login URI` show \
+             the URIs of what is there"
+        }
+        _ => return None,
+    })
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::Command;
 
-use provision_issuer::{KeyProtection, Passphrase, PrivateKey, SealedKey};
+use provision_issuer::{KeyProtection, Passphrase, PrivateKey, SealedKey, TokenUri};
 use zeroize::Zeroizing;
 
 use crate::arguments::{KeyPassphrase, NewKeyPassphrase};
@@ -84,7 +84,34 @@ pub(crate) fn for_opening(place: &CaPlace, encrypted: bool) -> Result<KeyProtect
     }
     match given(place.passphrase_file.as_deref(), Of::TheCa)? {
         Some(given) => given.protection(Of::TheCa),
-        None => prompt("Passphrase of the CA: ", Of::TheCa)?.protection(Of::TheCa),
+        None => {
+            prompt("Passphrase of the CA, or PIN of its token: ", Of::TheCa)?.protection(Of::TheCa)
+        }
+    }
+}
+
+/// The PIN of a token in which a CA's keys are to be made, unless a file has it.
+pub(crate) fn for_token(uri: &TokenUri, place: &CaPlace) -> Result<KeyProtection, Fault> {
+    if uri.pin_source().is_some() {
+        return Ok(KeyProtection::InsecurePlaintext);
+    }
+    match given(place.passphrase_file.as_deref(), Of::TheCa)? {
+        Some(given) => given.protection(Of::TheCa),
+        None => prompt("PIN of the token: ", Of::TheCa)?.protection(Of::TheCa),
+    }
+}
+
+/// The same for a key that is in a token already.
+pub(crate) fn for_token_key(
+    uri: &TokenUri,
+    arguments: &KeyPassphrase,
+) -> Result<KeyProtection, Fault> {
+    if uri.pin_source().is_some() {
+        return Ok(KeyProtection::InsecurePlaintext);
+    }
+    match given(arguments.key_passphrase_file.as_deref(), Of::AKey)? {
+        Some(given) => given.protection(Of::AKey),
+        None => prompt("PIN of the token: ", Of::AKey)?.protection(Of::AKey),
     }
 }
 

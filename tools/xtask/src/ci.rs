@@ -18,7 +18,7 @@ use crate::bench::Bench;
 use crate::boards::Board;
 use crate::needs::{
     self, ARM_GCC, CERTTOOL, CURL, HAPROXY, KEYTOOL, MOSQUITTO, MOSQUITTO_CLIENTS, NGINX, OPENSSL,
-    POSTGRES, QEMU, QEMU_RISCV, TMUX, XMLLINT, ZOOKEEPER,
+    POSTGRES, QEMU, QEMU_RISCV, SOFTHSM, TMUX, XMLLINT, ZOOKEEPER,
 };
 use crate::process::{Fault, While as _, find, root, run as run_program};
 use crate::toolchain::Toolchain;
@@ -41,6 +41,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         TMUX,
         XMLLINT,
         POSTGRES,
+        SOFTHSM,
         ZOOKEEPER,
     ])?;
 

@@ -38,6 +38,9 @@ pub(crate) const STRACE: Need = Need { program: "strace", packages: &["strace"] 
 pub(crate) const ZOOKEEPER: Need =
     Need { program: "/usr/share/java/zookeeper.jar", packages: &["libzookeeper-java"] };
 
+/// Tokens in files. Its library is in the same package.
+pub(crate) const SOFTHSM: Need = Need { program: "softhsm2-util", packages: &["softhsm2"] };
+
 /// Runs what is on PyPI alone, from a virtual environment.
 pub(crate) const PYTHON: Need = Need { program: "python3", packages: &["python3", "python3-venv"] };
 

@@ -8,3 +8,4 @@ mod mutations;
 mod open;
 mod server;
 mod support;
+mod token;

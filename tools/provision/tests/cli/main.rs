@@ -33,5 +33,6 @@ mod server_nginx;
 mod server_zookeeper;
 mod site;
 mod station;
+mod token;
 mod tools;
 mod watch;

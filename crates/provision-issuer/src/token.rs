@@ -1,0 +1,546 @@
+//! Keys of a CA in a token: an HSM, a smart card, a service with a PKCS#11 library. They are made
+//! there, and never leave it.
+
+mod uri;
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as CryptokiError, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{
+    Attribute, AttributeType, KeyType as TokenKeyType, ObjectClass, ObjectHandle,
+};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+use der::asn1::{Any, BitString, Null, OctetStringRef, Uint};
+use der::{Decode as _, Encode as _};
+use sha2::{Digest as _, Sha256, Sha384};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::algorithm::{KeyType, SignatureAlgorithm, oid_name};
+use crate::files::{self, FileError};
+use crate::passphrase::KeyProtection;
+use crate::random::{RandomError, random};
+use crate::signer::{CaSigner, SignerFault};
+
+pub use uri::{TokenUri, TokenUriError};
+
+/// A token, and its PIN: it is logged in to whenever that is needed.
+#[derive(Clone)]
+pub struct Token {
+    uri: TokenUri,
+    library: Pkcs11,
+    pin: AuthPin,
+}
+
+impl Token {
+    /// Finds the token and logs in. Its PIN is in the file that the URI names, or else the passphrase
+    /// in `protection`. It is given once: a token that refuses it counts that.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault`].
+    pub fn open(uri: &TokenUri, protection: &KeyProtection) -> Result<Self, TokenFault> {
+        let library = library(uri.module())?;
+        let pin = match (protection, uri.pin_source()) {
+            // The passphrase may be that of other keys of the same CA.
+            (_, Some(path)) => pin_in(path)?,
+            (KeyProtection::Encrypted(passphrase), None) => passphrase.to_pin(),
+            (KeyProtection::InsecurePlaintext, None) => return Err(TokenFault::NeedsPin),
+        };
+        let token = Self { uri: uri.of_token(), library, pin };
+        token.session(Access::Read)?;
+        Ok(token)
+    }
+
+    /// The slot it is in now: that may change while it is not in use.
+    fn slot(&self) -> Result<Slot, TokenFault> {
+        let slots = self.library.get_slots_with_token().map_err(refused("list tokens"))?;
+        let (mut found, mut there) = (Vec::new(), Vec::new());
+        for slot in slots {
+            let info = self.library.get_token_info(slot).map_err(refused("describe a token"))?;
+            if !info.token_initialized() {
+                continue;
+            }
+            let says = [info.label(), info.manufacturer_id(), info.model(), info.serial_number()];
+            let wanted = self.uri.token.iter().zip(says);
+            if wanted
+                .into_iter()
+                .all(|(wanted, says)| wanted.as_ref().is_none_or(|text| text == says))
+            {
+                found.push(slot);
+            }
+            there.push(info.label().to_owned());
+        }
+        match found.as_slice() {
+            [slot] => Ok(*slot),
+            [] => Err(TokenFault::NoToken { there }),
+            _ => Err(TokenFault::SeveralTokens { there }),
+        }
+    }
+
+    fn session(&self, access: Access) -> Result<Session, TokenFault> {
+        let slot = self.slot()?;
+        let session = match access {
+            Access::Read => self.library.open_ro_session(slot),
+            Access::Write => self.library.open_rw_session(slot),
+        }
+        .map_err(refused("open a session"))?;
+        match session.login(UserType::User, Some(&self.pin)) {
+            // One login holds for all sessions of a process (PKCS#11 section 5.6).
+            Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
+            Err(CryptokiError::Pkcs11(
+                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
+                _,
+            )) => Err(TokenFault::WrongPin),
+            Err(CryptokiError::Pkcs11(RvError::PinLocked, _)) => Err(TokenFault::PinLocked),
+            Err(error) => Err(refused("log in")(error)),
+        }
+    }
+
+    /// Makes a key pair that cannot be had out of the token. It is removed again when it is dropped,
+    /// unless [kept](TokenKey::keep): nobody would find it.
+    pub(crate) fn generate(&self, kind: KeyType, name: &str) -> Result<TokenKey, TokenFault> {
+        let session = self.session(Access::Write)?;
+        let mut id = [0; ID_LEN];
+        random(&mut id)?;
+        let (mechanism, kind) = match kind {
+            KeyType::P256 => (Mechanism::EccKeyPairGen, Attribute::EcParams(curve(SECP_256_R_1)?)),
+            KeyType::P384 => (Mechanism::EccKeyPairGen, Attribute::EcParams(curve(SECP_384_R_1)?)),
+            KeyType::Rsa2048 => (Mechanism::RsaPkcsKeyPairGen, Attribute::ModulusBits(2048.into())),
+            KeyType::Rsa3072 => (Mechanism::RsaPkcsKeyPairGen, Attribute::ModulusBits(3072.into())),
+            KeyType::Rsa4096 => (Mechanism::RsaPkcsKeyPairGen, Attribute::ModulusBits(4096.into())),
+        };
+        let both = [
+            Attribute::Token(true),
+            Attribute::Id(id.to_vec()),
+            Attribute::Label(name.as_bytes().to_vec()),
+        ];
+        let mut public = both.to_vec();
+        public.extend([Attribute::Verify(true), kind]);
+        if matches!(mechanism, Mechanism::RsaPkcsKeyPairGen) {
+            public.push(Attribute::PublicExponent(vec![1, 0, 1]));
+        }
+        let mut private = both.to_vec();
+        private.extend([
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::Sign(true),
+            // For signatures, and nothing else; some tokens would allow what is not forbidden.
+            Attribute::Decrypt(false),
+            Attribute::Unwrap(false),
+            Attribute::Derive(false),
+        ]);
+        let made = session
+            .generate_key_pair(&mechanism, &public, &private)
+            .map_err(refused("make a key pair"))?;
+        let unkept = Some(Unkept { session: session.into(), handles: vec![made.0, made.1] });
+        let mut key = self.key(&self.uri.key(name, &id))?;
+        key.unkept = unkept;
+        Ok(key)
+    }
+
+    /// The key that a URI names.
+    fn key(&self, uri: &TokenUri) -> Result<TokenKey, TokenFault> {
+        let (session, found) = self.find(uri)?;
+        Ok(TokenKey {
+            uri: uri.clone(),
+            token: self.clone(),
+            open: Mutex::new(Some(Open { session, handle: found.handle })),
+            kind: found.kind,
+            public_key: found.public_key,
+            unkept: None,
+        })
+    }
+
+    fn find(&self, uri: &TokenUri) -> Result<(Session, Found), TokenFault> {
+        let session = self.session(Access::Read)?;
+        let named = |class, id: Option<&[u8]>, object: Option<&str>| {
+            let mut wanted = vec![Attribute::Class(class), Attribute::Token(true)];
+            wanted.extend(id.map(|id| Attribute::Id(id.to_vec())));
+            wanted.extend(object.map(|text| Attribute::Label(text.as_bytes().to_vec())));
+            session.find_objects(&wanted).map_err(refused("look for a key"))
+        };
+        let (id, object) = (uri.id.as_deref(), uri.object.as_deref());
+        let handle = match named(ObjectClass::PRIVATE_KEY, id, object)?.as_slice() {
+            [handle] => *handle,
+            [] => return Err(TokenFault::NoKey),
+            _ => return Err(TokenFault::SeveralKeys),
+        };
+        let id = bytes(&session, handle, AttributeType::Id)?;
+        let public = match named(ObjectClass::PUBLIC_KEY, Some(&id), None)?.as_slice() {
+            [public] => *public,
+            _ => return Err(TokenFault::NoPublicKey),
+        };
+        let (kind, public_key) = read_public_key(&session, public)?;
+        Ok((session, Found { handle, kind, public_key }))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+struct Found {
+    handle: ObjectHandle,
+    kind: SignatureAlgorithm,
+    public_key: SubjectPublicKeyInfoOwned,
+}
+
+/// A CA's private key in a token.
+pub struct TokenKey {
+    uri: TokenUri,
+    token: Token,
+    /// `None` after the token has gone away, until it is back.
+    open: Mutex<Option<Open>>,
+    kind: SignatureAlgorithm,
+    public_key: SubjectPublicKeyInfoOwned,
+    unkept: Option<Unkept>,
+}
+
+struct Open {
+    session: Session,
+    handle: ObjectHandle,
+}
+
+/// A key that was made, and that nothing names yet.
+struct Unkept {
+    session: Mutex<Session>,
+    handles: Vec<ObjectHandle>,
+}
+
+impl Drop for Unkept {
+    fn drop(&mut self) {
+        let session = self.session.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for handle in self.handles.drain(..) {
+            // Who made it hears why it is not wanted; a key that stays does no harm.
+            let _ = session.destroy_object(handle);
+        }
+    }
+}
+
+impl TokenKey {
+    /// The key that a URI names.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenFault`].
+    pub fn open(uri: &TokenUri, protection: &KeyProtection) -> Result<Self, TokenFault> {
+        Token::open(uri, protection)?.key(uri)
+    }
+
+    /// Names it: what stands in the file of the key.
+    #[must_use]
+    pub const fn uri(&self) -> &TokenUri {
+        &self.uri
+    }
+
+    pub(crate) const fn token(&self) -> &Token {
+        &self.token
+    }
+
+    pub(crate) const fn public_key_info(&self) -> &SubjectPublicKeyInfoOwned {
+        &self.public_key
+    }
+
+    /// Something names it now, so it stays.
+    pub(crate) fn keep(&mut self) {
+        if let Some(mut unkept) = self.unkept.take() {
+            unkept.handles.clear();
+        }
+    }
+
+    /// A session that has ended (a token that was taken out or started anew, somebody who logged out)
+    /// is opened once more: the key must be the same then.
+    fn sign_hashed(
+        &mut self,
+        mechanism: &Mechanism<'_>,
+        data: &[u8],
+    ) -> Result<Vec<u8>, TokenFault> {
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Open { session, handle }) = open {
+            match session.sign(mechanism, *handle, data) {
+                Err(CryptokiError::Pkcs11(error, _)) if has_ended(error) => {}
+                signed => return signed.map_err(refused("sign")),
+            }
+        }
+        *open = None;
+        let (session, found) = self.token.find(&self.uri)?;
+        if found.public_key != self.public_key {
+            return Err(TokenFault::OtherKey);
+        }
+        let Open { session, handle } = open.insert(Open { session, handle: found.handle });
+        session.sign(mechanism, *handle, data).map_err(refused("sign"))
+    }
+}
+
+/// Whether it says that what was opened is no more, and not that something is refused.
+const fn has_ended(error: RvError) -> bool {
+    matches!(
+        error,
+        RvError::SessionHandleInvalid
+            | RvError::SessionClosed
+            | RvError::UserNotLoggedIn
+            | RvError::DeviceRemoved
+            | RvError::DeviceError
+            | RvError::TokenNotPresent
+            | RvError::KeyHandleInvalid
+            | RvError::ObjectHandleInvalid
+            | RvError::CryptokiNotInitialized
+    )
+}
+
+impl CaSigner for TokenKey {
+    fn public_key(&self) -> Vec<u8> {
+        self.public_key.to_der().expect("it was made of DER")
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.kind
+    }
+
+    fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault> {
+        let signed = match self.kind {
+            SignatureAlgorithm::EcdsaSha256 => self
+                .sign_hashed(&Mechanism::Ecdsa, &Sha256::digest(message))
+                .and_then(|it| ecdsa(&it)),
+            SignatureAlgorithm::EcdsaSha384 => self
+                .sign_hashed(&Mechanism::Ecdsa, &Sha384::digest(message))
+                .and_then(|it| ecdsa(&it)),
+            SignatureAlgorithm::RsaSha256 => self.sign_hashed(&Mechanism::Sha256RsaPkcs, message),
+        };
+        signed.map_err(SignerFault::new)
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKey").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+/// A token makes the two numbers of a signature one after the other, certificates have them in DER
+/// (RFC 3279 section 2.2.3).
+fn ecdsa(signature: &[u8]) -> Result<Vec<u8>, TokenFault> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let encoded = [r, s].map(Uint::new).into_iter().collect::<Result<Vec<_>, _>>();
+    encoded.and_then(|numbers| numbers.to_der()).map_err(|_| TokenFault::Signature)
+}
+
+fn read_public_key(
+    session: &Session,
+    handle: ObjectHandle,
+) -> Result<(SignatureAlgorithm, SubjectPublicKeyInfoOwned), TokenFault> {
+    let unusable = || TokenFault::PublicKey;
+    let attributes = session
+        .get_attributes(handle, &[AttributeType::KeyType])
+        .map_err(refused("describe a key"))?;
+    let Some(Attribute::KeyType(kind)) = attributes.first() else { return Err(unusable()) };
+    let (kind, oid, parameters, key) = if *kind == TokenKeyType::EC {
+        let parameters = bytes(session, handle, AttributeType::EcParams)?;
+        let curve = ObjectIdentifier::from_der(&parameters).map_err(|_| unusable())?;
+        let (kind, len) = match curve {
+            SECP_256_R_1 => (SignatureAlgorithm::EcdsaSha256, 65),
+            SECP_384_R_1 => (SignatureAlgorithm::EcdsaSha384, 97),
+            other => return Err(TokenFault::Kind { kind: oid_name(&other) }),
+        };
+        let point = bytes(session, handle, AttributeType::EcPoint)?;
+        // The point is in an OCTET STRING (PKCS#11 section 6.3.3), which some tokens leave out.
+        let point = match <&OctetStringRef>::from_der(&point) {
+            Ok(inner) if inner.as_bytes().len() == len => inner.as_bytes().to_vec(),
+            _ if point.len() == len => point,
+            _ => return Err(unusable()),
+        };
+        (kind, ID_EC_PUBLIC_KEY, Any::from(curve), point)
+    } else if *kind == TokenKeyType::RSA {
+        let number =
+            |which| Uint::new(&bytes(session, handle, which)?).map_err(|_| TokenFault::PublicKey);
+        let key = vec![number(AttributeType::Modulus)?, number(AttributeType::PublicExponent)?];
+        let key = key.to_der().map_err(|_| unusable())?;
+        (SignatureAlgorithm::RsaSha256, RSA_ENCRYPTION, Any::from(Null), key)
+    } else {
+        return Err(TokenFault::Kind { kind: kind.to_string() });
+    };
+    let subject_public_key = BitString::from_bytes(&key).map_err(|_| unusable())?;
+    let algorithm = AlgorithmIdentifierOwned { oid, parameters: Some(parameters) };
+    Ok((kind, SubjectPublicKeyInfoOwned { algorithm, subject_public_key }))
+}
+
+/// An attribute of an object that has it.
+fn bytes(
+    session: &Session,
+    handle: ObjectHandle,
+    which: AttributeType,
+) -> Result<Vec<u8>, TokenFault> {
+    let found = session
+        .get_attributes(handle, &[which])
+        .map_err(refused("describe a key"))?
+        .into_iter()
+        .next();
+    match found {
+        Some(
+            Attribute::Id(bytes)
+            | Attribute::EcParams(bytes)
+            | Attribute::EcPoint(bytes)
+            | Attribute::Modulus(bytes)
+            | Attribute::PublicExponent(bytes),
+        ) => Ok(bytes),
+        _ => Err(TokenFault::PublicKey),
+    }
+}
+
+fn curve(oid: ObjectIdentifier) -> Result<Vec<u8>, TokenFault> {
+    oid.to_der().map_err(|_| TokenFault::PublicKey)
+}
+
+/// A process loads and initialises a library once (PKCS#11 section 5.4): a second time would be an
+/// error, and the end of the first would be that of the second.
+fn library(path: &Path) -> Result<Pkcs11, TokenFault> {
+    static LOADED: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(library) = loaded.get(path) {
+        return Ok(library.clone());
+    }
+    let fault = |error: CryptokiError| TokenFault::Library {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
+    let library = Pkcs11::new(path).map_err(fault)?;
+    match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+        Err(error) => return Err(fault(error)),
+    }
+    loaded.insert(path.to_owned(), library.clone());
+    Ok(library)
+}
+
+/// The first line of a file that only its owner reads.
+fn pin_in(path: &Path) -> Result<AuthPin, TokenFault> {
+    let contents = Zeroizing::new(files::read(path)?);
+    if let Some(mode) = files::readable_by_others(path)? {
+        return Err(TokenFault::PinReadableByOthers { path: path.to_owned(), mode });
+    }
+    let line = core::str::from_utf8(&contents).ok().and_then(|text| text.lines().next());
+    match line {
+        Some(pin) if !pin.is_empty() => Ok(AuthPin::from(pin.to_owned())),
+        _ => Err(TokenFault::NoPinInFile { path: path.to_owned() }),
+    }
+}
+
+fn refused(what: &'static str) -> impl FnOnce(CryptokiError) -> TokenFault {
+    move |error| TokenFault::Refused { what, why: error.to_string() }
+}
+
+/// As OpenSSL's and others' tools make them.
+const ID_LEN: usize = 16;
+
+/// A key in a token could not be made or used.
+#[derive(Debug, Error)]
+pub enum TokenFault {
+    /// The URI makes no sense.
+    #[error(transparent)]
+    Uri(#[from] TokenUriError),
+    /// The library cannot be loaded.
+    #[error("the PKCS#11 library {} cannot be used: {why}", path.display())]
+    Library {
+        /// The library.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// None of the tokens is the one that the URI names.
+    #[error("no token is the one of the PKCS#11 URI; there are: {}", listed(there))]
+    NoToken {
+        /// Labels of those there are.
+        there: Vec<String>,
+    },
+    /// The URI does not say enough.
+    #[error("several tokens may be the one of the PKCS#11 URI; there are: {}", listed(there))]
+    SeveralTokens {
+        /// Labels of those there are.
+        there: Vec<String>,
+    },
+    /// No PIN was given.
+    #[error("the token needs its PIN")]
+    NeedsPin,
+    /// A file for the PIN has none.
+    #[error("there is no PIN in the first line of {}", path.display())]
+    NoPinInFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Everybody can read the PIN.
+    #[error("others than its owner may read the PIN in {} (mode {mode:04o})", path.display())]
+    PinReadableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// The permission bits.
+        mode: u32,
+    },
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The token refuses the PIN. It counts how often.
+    #[error("the token refuses the PIN; it was given once")]
+    WrongPin,
+    /// The token was given a wrong PIN too often.
+    #[error("the token's PIN is locked: it was wrong too often")]
+    PinLocked,
+    /// There is no such key.
+    #[error("the token has no private key of that name")]
+    NoKey,
+    /// The URI does not say which.
+    #[error("the token has several private keys of that name: name one by its id too")]
+    SeveralKeys,
+    /// The public half is not there.
+    #[error("the token has the private key, and no public key of the same id")]
+    NoPublicKey,
+    /// The public half cannot be made sense of.
+    #[error("the token's public key cannot be read")]
+    PublicKey,
+    /// A kind of key that cannot sign here.
+    #[error("the token's key is of the kind {kind}: P-256, P-384 and RSA can sign here")]
+    Kind {
+        /// Which.
+        kind: String,
+    },
+    /// After the token was away, another key had the name.
+    #[error("the token has another key of that name than before")]
+    OtherKey,
+    /// What it made is no signature.
+    #[error("what the token made is no signature")]
+    Signature,
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The token, or its library, says no.
+    #[error("the token does not {what}: {why}")]
+    Refused {
+        /// What it was asked.
+        what: &'static str,
+        /// What it said.
+        why: String,
+    },
+}
+
+fn listed(labels: &[String]) -> String {
+    if labels.is_empty() { "none".into() } else { labels.join(", ") }
+}
