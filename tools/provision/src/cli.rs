@@ -42,7 +42,7 @@ Examples:
 
 Exit codes:
   0  enrolled, or done          13  policy: wrong device, known key, cloned key
-  1  anything else              14  issuer: CA missing, wrong passphrase, expired
+  1  anything else              14  issuer: CA missing, wrong passphrase or PIN, expired
   2  usage                      15  ledger
   10 no answer from the device  16  the port cannot be used
   11 refused by the device      17  the device broke the protocol

@@ -293,25 +293,25 @@ mod on_every_geometry {
     }
 
     #[test]
-    #[ignore = "half a minute of a processor, and more than CI must see each time"]
+    #[ignore = "half a minute of a processor, more than CI must see each time: cargo xtask flash --long"]
     fn every_torn_unit_of_1_byte_is_survived() {
         on_all_pages::<1>();
     }
 
     #[test]
-    #[ignore = "more than CI must see each time"]
+    #[ignore = "more than CI must see each time: cargo xtask flash --long"]
     fn every_torn_unit_of_4_bytes_is_survived() {
         on_all_pages::<4>();
     }
 
     #[test]
-    #[ignore = "more than CI must see each time"]
+    #[ignore = "more than CI must see each time: cargo xtask flash --long"]
     fn every_torn_unit_of_8_bytes_is_survived() {
         on_all_pages::<8>();
     }
 
     #[test]
-    #[ignore = "more than CI must see each time"]
+    #[ignore = "more than CI must see each time: cargo xtask flash --long"]
     fn every_torn_unit_of_16_bytes_is_survived() {
         on_all_pages::<16>();
     }
