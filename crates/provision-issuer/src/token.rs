@@ -1,37 +1,39 @@
 //! Keys of a CA in a token: an HSM, a smart card, a service with a PKCS#11 library. They are made
 //! there, and never leave it.
 
+mod encoding;
+mod fault;
+mod library;
 mod uri;
 
 use core::fmt;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use const_oid::db::rfc5912::{SECP_256_R_1, SECP_384_R_1};
+use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as CryptokiError, RvError};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{
-    Attribute, AttributeType, KeyType as TokenKeyType, ObjectClass, ObjectHandle,
-};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use der::asn1::{Any, BitString, Null, OctetStringRef, Uint};
-use der::{Decode as _, Encode as _};
+use der::Encode as _;
 use sha2::{Digest as _, Sha256, Sha384};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use thiserror::Error;
+use spki::SubjectPublicKeyInfoOwned;
 use zeroize::Zeroizing;
 
-use crate::algorithm::{KeyType, SignatureAlgorithm, oid_name};
-use crate::files::{self, FileError};
+use crate::algorithm::{KeyType, SignatureAlgorithm};
+use crate::files;
 use crate::passphrase::KeyProtection;
-use crate::random::{RandomError, random};
+use crate::random::random;
 use crate::signer::{CaSigner, SignerFault};
 
+use encoding::{bytes, curve, ecdsa, read_public_key};
+use fault::refused;
+use library::library;
+
+pub use fault::TokenFault;
 pub use uri::{TokenUri, TokenUriError};
 
 /// A token, and its PIN: it is logged in to whenever that is needed.
@@ -337,101 +339,6 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-/// A token makes the two numbers of a signature one after the other, certificates have them in DER
-/// (RFC 3279 section 2.2.3).
-fn ecdsa(signature: &[u8]) -> Result<Vec<u8>, TokenFault> {
-    let (r, s) = signature.split_at(signature.len() / 2);
-    let encoded = [r, s].map(Uint::new).into_iter().collect::<Result<Vec<_>, _>>();
-    encoded.and_then(|numbers| numbers.to_der()).map_err(|_| TokenFault::Signature)
-}
-
-fn read_public_key(
-    session: &Session,
-    handle: ObjectHandle,
-) -> Result<(SignatureAlgorithm, SubjectPublicKeyInfoOwned), TokenFault> {
-    let unusable = || TokenFault::PublicKey;
-    let attributes = session
-        .get_attributes(handle, &[AttributeType::KeyType])
-        .map_err(refused("describe a key"))?;
-    let Some(Attribute::KeyType(kind)) = attributes.first() else { return Err(unusable()) };
-    let (kind, oid, parameters, key) = if *kind == TokenKeyType::EC {
-        let parameters = bytes(session, handle, AttributeType::EcParams)?;
-        let curve = ObjectIdentifier::from_der(&parameters).map_err(|_| unusable())?;
-        let (kind, len) = match curve {
-            SECP_256_R_1 => (SignatureAlgorithm::EcdsaSha256, 65),
-            SECP_384_R_1 => (SignatureAlgorithm::EcdsaSha384, 97),
-            other => return Err(TokenFault::Kind { kind: oid_name(&other) }),
-        };
-        let point = bytes(session, handle, AttributeType::EcPoint)?;
-        // The point is in an OCTET STRING (PKCS#11 section 6.3.3), which some tokens leave out.
-        let point = match <&OctetStringRef>::from_der(&point) {
-            Ok(inner) if inner.as_bytes().len() == len => inner.as_bytes().to_vec(),
-            _ if point.len() == len => point,
-            _ => return Err(unusable()),
-        };
-        (kind, ID_EC_PUBLIC_KEY, Any::from(curve), point)
-    } else if *kind == TokenKeyType::RSA {
-        let number =
-            |which| Uint::new(&bytes(session, handle, which)?).map_err(|_| TokenFault::PublicKey);
-        let key = vec![number(AttributeType::Modulus)?, number(AttributeType::PublicExponent)?];
-        let key = key.to_der().map_err(|_| unusable())?;
-        (SignatureAlgorithm::RsaSha256, RSA_ENCRYPTION, Any::from(Null), key)
-    } else {
-        return Err(TokenFault::Kind { kind: kind.to_string() });
-    };
-    let subject_public_key = BitString::from_bytes(&key).map_err(|_| unusable())?;
-    let algorithm = AlgorithmIdentifierOwned { oid, parameters: Some(parameters) };
-    Ok((kind, SubjectPublicKeyInfoOwned { algorithm, subject_public_key }))
-}
-
-/// An attribute of an object that has it.
-fn bytes(
-    session: &Session,
-    handle: ObjectHandle,
-    which: AttributeType,
-) -> Result<Vec<u8>, TokenFault> {
-    let found = session
-        .get_attributes(handle, &[which])
-        .map_err(refused("describe a key"))?
-        .into_iter()
-        .next();
-    match found {
-        Some(
-            Attribute::Id(bytes)
-            | Attribute::EcParams(bytes)
-            | Attribute::EcPoint(bytes)
-            | Attribute::Modulus(bytes)
-            | Attribute::PublicExponent(bytes),
-        ) => Ok(bytes),
-        _ => Err(TokenFault::PublicKey),
-    }
-}
-
-fn curve(oid: ObjectIdentifier) -> Result<Vec<u8>, TokenFault> {
-    oid.to_der().map_err(|_| TokenFault::PublicKey)
-}
-
-/// A process loads and initialises a library once (PKCS#11 section 5.4): a second time would be an
-/// error, and the end of the first would be that of the second.
-fn library(path: &Path) -> Result<Pkcs11, TokenFault> {
-    static LOADED: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(library) = loaded.get(path) {
-        return Ok(library.clone());
-    }
-    let fault = |error: CryptokiError| TokenFault::Library {
-        path: path.to_owned(),
-        why: error.to_string(),
-    };
-    let library = Pkcs11::new(path).map_err(fault)?;
-    match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(error) => return Err(fault(error)),
-    }
-    loaded.insert(path.to_owned(), library.clone());
-    Ok(library)
-}
-
 /// The first line of a file that only its owner reads.
 fn pin_in(path: &Path) -> Result<AuthPin, TokenFault> {
     let contents = Zeroizing::new(files::read(path)?);
@@ -445,102 +352,5 @@ fn pin_in(path: &Path) -> Result<AuthPin, TokenFault> {
     }
 }
 
-fn refused(what: &'static str) -> impl FnOnce(CryptokiError) -> TokenFault {
-    move |error| TokenFault::Refused { what, why: error.to_string() }
-}
-
 /// As OpenSSL's and others' tools make them.
 const ID_LEN: usize = 16;
-
-/// A key in a token could not be made or used.
-#[derive(Debug, Error)]
-pub enum TokenFault {
-    /// The URI makes no sense.
-    #[error(transparent)]
-    Uri(#[from] TokenUriError),
-    /// The library cannot be loaded.
-    #[error("the PKCS#11 library {} cannot be used: {why}", path.display())]
-    Library {
-        /// The library.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// None of the tokens is the one that the URI names.
-    #[error("no token is the one of the PKCS#11 URI; there are: {}", listed(there))]
-    NoToken {
-        /// Labels of those there are.
-        there: Vec<String>,
-    },
-    /// The URI does not say enough.
-    #[error("several tokens may be the one of the PKCS#11 URI; there are: {}", listed(there))]
-    SeveralTokens {
-        /// Labels of those there are.
-        there: Vec<String>,
-    },
-    /// No PIN was given.
-    #[error("the token needs its PIN")]
-    NeedsPin,
-    /// A file for the PIN has none.
-    #[error("there is no PIN in the first line of {}", path.display())]
-    NoPinInFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Everybody can read the PIN.
-    #[error("others than its owner may read the PIN in {} (mode {mode:04o})", path.display())]
-    PinReadableByOthers {
-        /// The file.
-        path: PathBuf,
-        /// The permission bits.
-        mode: u32,
-    },
-    /// A file could not be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The token refuses the PIN. It counts how often.
-    #[error("the token refuses the PIN; it was given once")]
-    WrongPin,
-    /// The token was given a wrong PIN too often.
-    #[error("the token's PIN is locked: it was wrong too often")]
-    PinLocked,
-    /// There is no such key.
-    #[error("the token has no private key of that name")]
-    NoKey,
-    /// The URI does not say which.
-    #[error("the token has several private keys of that name: name one by its id too")]
-    SeveralKeys,
-    /// The public half is not there.
-    #[error("the token has the private key, and no public key of the same id")]
-    NoPublicKey,
-    /// The public half cannot be made sense of.
-    #[error("the token's public key cannot be read")]
-    PublicKey,
-    /// A kind of key that cannot sign here.
-    #[error("the token's key is of the kind {kind}: P-256, P-384 and RSA can sign here")]
-    Kind {
-        /// Which.
-        kind: String,
-    },
-    /// After the token was away, another key had the name.
-    #[error("the token has another key of that name than before")]
-    OtherKey,
-    /// What it made is no signature.
-    #[error("what the token made is no signature")]
-    Signature,
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// The token, or its library, says no.
-    #[error("the token does not {what}: {why}")]
-    Refused {
-        /// What it was asked.
-        what: &'static str,
-        /// What it said.
-        why: String,
-    },
-}
-
-fn listed(labels: &[String]) -> String {
-    if labels.is_empty() { "none".into() } else { labels.join(", ") }
-}
