@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use provision_issuer::{Access, Document, DocumentKind, create_file_by, read_limited, to_pem};
+use provision_issuer::{
+    Access, Document, DocumentKind, create_file_by, read_limited, to_pem, write_pem,
+};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -109,32 +111,31 @@ pub(crate) fn put(
     more: Value,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let pem = to_pem(kind, der);
-    put_pem(output, &kind.to_string(), &pem, der, more, report)
+    put_all(output, &kind.to_string(), &[(kind, der)], more, report)
 }
 
-/// The same for several in one PEM file, of which `der` is the first.
-pub(crate) fn put_pem(
+/// The same for several in one PEM file. Of DER it is the first.
+pub(crate) fn put_all(
     output: &Output,
     what: &str,
-    pem: &str,
-    der: &[u8],
+    documents: &[(DocumentKind, &[u8])],
     mut event: Value,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let bytes = match output.outform {
-        Form::Pem => pem.as_bytes(),
-        Form::Der => der,
+    let write = |out: &mut dyn io::Write| match output.outform {
+        Form::Pem => documents.iter().try_for_each(|(kind, der)| write_pem(*kind, der, out)),
+        Form::Der => documents.first().map_or(Ok(()), |(_, der)| out.write_all(der)),
     };
     event["event"] = "result".into();
     if is_dash(&output.out) {
         if report.is_json() {
-            event["pem"] = pem.into();
+            let pems = documents.iter().map(|(kind, der)| to_pem(*kind, der));
+            event["pem"] = pems.collect::<String>().into();
             return report.result("", &event);
         }
-        return write_new(&output.out, bytes, Access::EverybodyReads);
+        return write_new_by(&output.out, Access::EverybodyReads, write);
     }
-    write_new(&output.out, bytes, Access::EverybodyReads)?;
+    write_new_by(&output.out, Access::EverybodyReads, write)?;
     event["file"] = json!(output.out);
     report.result(&format!("made the {what} {}", output.out.display()), &event)
 }

@@ -258,7 +258,7 @@ fn chain_of(leaf: Vec<u8>, upper: &[Vec<Vec<u8>>], at_s: u64) -> Result<Chain, S
             purpose: Purpose::Any,
             name: None,
             at_s,
-            crls: Vec::new(),
+            crls: &[],
             crl_scope: CrlScope::Leaf,
         };
         match verify(&request) {
