@@ -574,7 +574,7 @@ impl Fault {
             return hint;
         }
         match self {
-            Self::Usage(_) => "see `provision --help`",
+            Self::Usage(_) => "`--help` behind the command says what it takes, with an example",
             Self::Records { .. } => {
                 "no device was touched; may you write there, and is there room? `--records` names \
                  another directory"
@@ -631,7 +631,9 @@ impl Fault {
                  `--ca` says where the CA is (for `config`: `--for`)"
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
-            Self::Issue(_) => "nothing was signed; the device can be run again",
+            Self::Issue(_) => {
+                "nothing was signed: put right what is said above, and ask again; a device can be run again"
+            }
             Self::CaImport { fault: ImportError::IssuerMissing { .. }, .. } => {
                 "give the CAs above it with `--chain`"
             }

@@ -1,5 +1,6 @@
 //! Files that are read and written, `-` for standard input and output.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(crate) fn read_documents(path: &Path) -> Result<Vec<Document>, Fault> {
 fn open(path: &Path) -> Result<Box<dyn io::Read>, Fault> {
     let unread = |cause| Fault::Read { path: path.into(), cause };
     if is_dash(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Box::new(standard_input()?.lock()));
     }
     let file = File::open(path).map_err(unread)?;
     if file.metadata().map_err(unread)?.is_dir() {
@@ -150,12 +151,25 @@ pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Standard input can be read once: two `-` would share it.
+/// Says so before anything is read, where nothing but files is.
 pub(crate) fn one_dash<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Fault> {
     if paths.into_iter().filter(|path| is_dash(path)).count() > 1 {
-        return Err(Fault::Usage("standard input (-) can be read once".into()));
+        return Err(read_twice());
     }
     Ok(())
+}
+
+/// Standard input, once: whoever came second would find it empty, and blame what is not at fault.
+pub(crate) fn standard_input() -> Result<io::Stdin, Fault> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(read_twice());
+    }
+    Ok(io::stdin())
+}
+
+fn read_twice() -> Fault {
+    Fault::Usage("standard input (-) can be read once".into())
 }
 
 /// The first line of standard input or a file: for passphrases.
@@ -163,7 +177,7 @@ pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let unread = |cause| Fault::Read { path: path.into(), cause };
     let mut text = Zeroizing::new(String::new());
     if is_dash(path) {
-        io::stdin().take(4096).read_to_string(&mut text).map_err(unread)?;
+        standard_input()?.take(4096).read_to_string(&mut text).map_err(unread)?;
     } else {
         File::open(path)
             .and_then(|file| file.take(4096).read_to_string(&mut text))

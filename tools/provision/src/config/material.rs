@@ -33,8 +33,8 @@ impl Material {
     pub(crate) fn read(source: &Source) -> Result<Self, Fault> {
         let device_cas = device_cas(&source.ca)?;
         let chain = files::read_all(&source.certificate, DocumentKind::Certificate)?;
-        let leaf = files::read_one(&source.certificate, DocumentKind::Certificate)?;
-        let values = values(&source.certificate, &leaf)?;
+        let leaf = &chain[0];
+        let values = values(&source.certificate, leaf)?;
         let key = key(source)?;
         if key.public_key_der() != values.public_key {
             return Err(Fault::Mismatch {
@@ -43,7 +43,7 @@ impl Material {
                 kind: DocumentKind::PrivateKey.to_string(),
             });
         }
-        let names = dns_names(&leaf);
+        let names = dns_names(leaf);
         Ok(Self { device_cas, chain, key, names })
     }
 
