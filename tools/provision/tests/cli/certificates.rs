@@ -293,6 +293,74 @@ fn revoked_certificates_are_on_the_crl_and_every_validator_sees_it() {
     assert!(unknown.stderr.contains("is not on record"), "{unknown:?}");
 }
 
+#[test]
+fn a_serial_number_is_taken_as_anybody_shows_it() {
+    let station = Station::new();
+    let client = ["--json", "client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    let serial = events(&station.run(&client))[0]["cert_serial"].as_str().unwrap().to_owned();
+    let pairs: Vec<&str> = (0..serial.len()).step_by(2).map(|at| &serial[at..at + 2]).collect();
+    let revoke = |text: &str| station.run(&["revoke", "--dry-run", "--serial", text]);
+    for text in [
+        serial.to_lowercase(),
+        format!("0x{serial}"),
+        format!("0X{}", serial.to_lowercase()),
+        // As it is encoded where its first bit is set.
+        format!("00{serial}"),
+        format!("00:{}", pairs.join(":")),
+    ] {
+        let ran = revoke(&text);
+        assert_eq!(ran.code, 0, "{text}: {ran:?}");
+        assert!(ran.stdout.contains(&serial), "{text}: {ran:?}");
+    }
+    for text in ["", "0", "00:00", "0x", "+5", "5 ", "xyz", "\u{e9}\u{e9}", &"11".repeat(21)] {
+        let ran = revoke(text);
+        assert_eq!(ran.code, 2, "{text:?}: {ran:?}");
+        assert!(ran.stderr.contains("is no serial number"), "{text:?}: {ran:?}");
+    }
+}
+
+/// Those that are never given here are not taken for others.
+#[test]
+fn reasons_in_the_crls_of_others_are_named() {
+    let station = Station::bare();
+    let dir = station.path();
+    let configuration = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ncrlnumber = number\n\
+        default_md = sha256\ndefault_crl_days = 30\n";
+    fs::write(dir.join("ca.cnf"), configuration).unwrap();
+    fs::write(dir.join("number"), "01\n").unwrap();
+    // openssl ca's own list of what it issued.
+    let reasons =
+        ["certificateHold", "holdInstruction,holdInstructionReject", "removeFromCRL", "superseded"];
+    let lines = reasons.iter().enumerate().map(|(at, reason)| {
+        format!("R\t360101000000Z\t260101000000Z,{reason}\t0{}\tunknown\t/CN=x{at}\n", at + 1)
+    });
+    fs::write(dir.join("index"), lines.collect::<String>()).unwrap();
+    let key =
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key"];
+    openssl(dir, &[&["req", "-x509", "-subj", "/CN=Other", "-out", "ca.crt"], &key[..]].concat());
+    let leaf = ["-key", "ca.key", "-subj", "/CN=x0", "-CA", "ca.crt", "-CAkey", "ca.key"];
+    let leaf = [&["req", "-x509", "-set_serial", "1", "-out", "x0.crt"], &leaf[..]].concat();
+    openssl(dir, &leaf);
+    let sign = ["-cert", "ca.crt", "-keyfile", "ca.key", "-out", "other.crl"];
+    openssl(dir, &[&["ca", "-config", "ca.cnf", "-gencrl"], &sign[..]].concat());
+    let said = station.run(&["inspect", "other.crl"]);
+    for entry in
+        ["01 since 2026-01-01T00:00:00Z: certificateHold", ": removeFromCRL", ": superseded"]
+    {
+        assert!(said.stdout.contains(entry), "no {entry:?} in {said:?}");
+    }
+    assert!(!said.stdout.contains("unspecified"), "{said:?}");
+    let refused = station.run(&["verify", "x0.crt", "--trusted", "ca.crt", "--crl", "other.crl"]);
+    assert_eq!(refused.code, 18, "{refused:?}");
+    assert!(
+        refused.stderr.contains("was revoked on 2026-01-01T00:00:00Z: certificateHold"),
+        "{refused:?}"
+    );
+    // Nothing here can take it back, so nothing here holds.
+    let made = station.run(&["revoke", "--serial", "01", "--reason", "certificateHold"]);
+    assert_eq!(made.code, 2, "{made:?}");
+}
+
 /// A CRL that says where it is published, for certificates that say the same.
 #[test]
 fn a_crl_that_names_its_place_is_taken_by_every_validator() {
