@@ -1,10 +1,12 @@
 //! Files that are read and written, `-` for standard input and output.
 
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use provision_issuer::inspect::{CertificateValues, certificates_in_pkcs7};
 use provision_issuer::{
     Access, Document, DocumentKind, create_file_by, read_limited, to_pem, write_pem,
 };
@@ -37,19 +39,38 @@ fn open(path: &Path) -> Result<Box<dyn io::Read>, Fault> {
     Ok(Box::new(file))
 }
 
-/// Everything of a kind in a file; at least one.
+/// Everything of a kind in a file; at least one. Certificates also out of PKCS#7.
 pub(crate) fn read_all(path: &Path, kind: DocumentKind) -> Result<Vec<Vec<u8>>, Fault> {
     let all = read_documents(path)?;
     let first = all.first().map(|document| document.kind);
-    let found: Vec<Vec<u8>> = all
-        .into_iter()
-        .filter(|document| document.kind == kind)
-        .map(|mut document| core::mem::take(&mut *document.bytes))
-        .collect();
+    let mut found = Vec::new();
+    for mut document in all {
+        if document.kind == kind {
+            found.push(core::mem::take(&mut *document.bytes));
+        } else if (document.kind, kind) == (DocumentKind::Pkcs7, DocumentKind::Certificate) {
+            found.extend(of_pkcs7(&document.bytes).map_err(|error| self::document(path, &error))?);
+        }
+    }
     match (found.is_empty(), first) {
         (true, Some(found)) => Err(document(path, &format!("it holds a {found}, no {kind}"))),
         _ => Ok(found),
     }
+}
+
+/// The certificates in PKCS#7, as Windows hands over a chain. There they are a set, in which any may come first; here
+/// it is one that has issued none of the others, as people write PEM.
+fn of_pkcs7(der: &[u8]) -> der::Result<Vec<Vec<u8>>> {
+    let ders = certificates_in_pkcs7(der)?;
+    let mut all = Vec::new();
+    for der in ders {
+        all.push((CertificateValues::of(&der)?, der));
+    }
+    let below = all.iter().filter(|(values, _)| values.issuer != values.subject);
+    let issuers: HashSet<String> = below.map(|(values, _)| values.issuer.clone()).collect();
+    all.sort_by_key(|(values, _)| {
+        issuers.contains(&values.subject) || values.issuer == values.subject
+    });
+    Ok(all.into_iter().map(|(_, der)| der).collect())
 }
 
 /// The first of a kind in a file.

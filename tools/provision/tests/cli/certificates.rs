@@ -293,6 +293,39 @@ fn revoked_certificates_are_on_the_crl_and_every_validator_sees_it() {
     assert!(unknown.stderr.contains("is not on record"), "{unknown:?}");
 }
 
+/// As Windows and many CAs hand over a chain. A set has no order, so the leaf may stand anywhere in it.
+#[test]
+fn certificates_are_read_out_of_pkcs7() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let certificates = ["client/client.crt", "ca/device-issuing.crt", "ca/device-root.crt"];
+    let chain = ["fullchain", "client/client.crt", "ca/device-issuing.crt", "ca/device-root.crt"];
+    let expected = station.run(&chain).stdout;
+    assert_eq!(expected.matches("BEGIN CERTIFICATE").count(), 2);
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let files = order.map(|at| ["-certfile", certificates[at]]);
+        for (form, file) in [("PEM", "chain.p7b"), ("DER", "chain.p7c")] {
+            let to = ["crl2pkcs7", "-nocrl", "-outform", form, "-out", file];
+            openssl(dir, &[&to[..], files.as_flattened()].concat());
+            let full = station.run(&["fullchain", file]);
+            assert_eq!((full.code, &full.stdout), (0, &expected), "{order:?}: {full:?}");
+            let verify = ["verify", "client/client.crt", "--trusted", file, "--purpose", "client"];
+            assert_eq!(station.run(&verify).code, 0, "{order:?}");
+        }
+    }
+    assert_eq!(station.run(&["crl"]).code, 0);
+    openssl(dir, &["crl2pkcs7", "-in", "crl/device-issuing.crl", "-out", "none.p7b"]);
+    let none = station.run(&["verify", "client/client.crt", "--trusted", "none.p7b"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.stderr.contains("none.p7b: it holds a PKCS#7, no certificate"), "{none:?}");
+    fs::write(dir.join("cut.p7c"), &fs::read(dir.join("chain.p7c")).unwrap()[..900]).unwrap();
+    let cut = station.run(&["fullchain", "cut.p7c"]);
+    assert_eq!(cut.code, 1, "{cut:?}");
+    assert!(cut.stderr.contains("byte 0 a DER element of"), "{cut:?}");
+}
+
 #[test]
 fn a_serial_number_is_taken_as_anybody_shows_it() {
     let station = Station::new();
