@@ -644,8 +644,8 @@ impl Fault {
                 "the CA is as it was; the key of the device root is needed (device-root.key)"
             }
             Self::Profile(_) => {
-                "no key was touched; `--set NAME=VALUE` gives a profile its values; every line is \
-                 explained in profiles/device.toml"
+                "no key was touched; `--name` gives a profile {common_name} and {device_serial}, \
+                 `--set NAME=VALUE` its other values; every line is explained in profiles/device.toml"
             }
             Self::Host(HostError::AlreadyExists { .. }) => {
                 "nothing was written; `--out` names another directory"
@@ -809,6 +809,10 @@ impl Fault {
             }
             Self::Some { .. } => {
                 "each is reported above; run the same command again for those alone"
+            }
+            Self::Output(cause) if cause.kind() == std::io::ErrorKind::BrokenPipe => {
+                "whoever reads the output has stopped, as `head` does; what the command does besides, \
+                 it may have done"
             }
             Self::PortList(_) | Self::Random(_) | Self::Output(_) => {
                 "the operating system refused; what it said is above"

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 use std::fs::{self, File};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::station::Station;
@@ -64,6 +66,22 @@ fn files_that_are_something_else_are_named() {
     }
     let wrong = station.run(&["verify", "client/client.key", "--trusted", "ca/device-root.crt"]);
     assert!(wrong.stderr.contains("it holds a private key, no certificate"), "{wrong:?}");
+}
+
+/// `provision inspect … | head` is no fault of the system's.
+#[test]
+fn whoever_stops_reading_is_named() {
+    let station = Station::new();
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_provision"));
+    let inspect = inspect.args(["inspect", "-"]).stdin(Stdio::piped());
+    let mut child = inspect.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let certificate = fs::read(station.path().join("ca/device-root.crt")).unwrap();
+    child.stdin.take().unwrap().write_all(&certificate).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hint: whoever reads the output has stopped"), "{said}");
 }
 
 /// Whoever came second would find nothing, and blame a file.
