@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use provision_issuer::verify::{VerifyError, VerifyFault};
+use provision_issuer::verify::{CrlFault, VerifyError, VerifyFault};
 use provision_issuer::{
     CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, OpenError,
     ProfileError, ResponderError, RotateError, WriteKeyError, pkcs12::Pkcs12Error,
@@ -682,7 +682,7 @@ impl Fault {
                  (issuingDistributionPoint, from `crl --url`) stands for certificates that name the \
                  same (crlDistributionPoints, from `[revocation] crl` of a profile)"
             }
-            Self::Verify(_) => "`provision inspect` shows what each certificate says",
+            Self::Verify(error) => next_step(&error.fault),
             Self::Diagnosis(diagnosis) => diagnosis.cause.next_step(),
             Self::Ends { .. } => "make a new one in time; the old one is good until then",
             Self::Mismatch { .. } => {
@@ -818,6 +818,38 @@ impl Fault {
                 "the operating system refused; what it said is above"
             }
         }
+    }
+}
+
+/// What to do about a certificate that is not to be believed.
+const fn next_step(fault: &VerifyFault) -> &'static str {
+    match fault {
+        VerifyFault::IssuerNotFound { .. } => {
+            "the certificate of that CA is missing: `verify` takes it with `--untrusted`, or with \
+             `--trusted` if it is to be trusted; `fullchain` as one more file"
+        }
+        VerifyFault::SelfSigned => {
+            "`--trusted` takes it if it is to be trusted; if it is a root, was the leaf to be the \
+             first certificate?"
+        }
+        VerifyFault::Signature { .. } => {
+            "a CA of the same name has another key: an older or a newer one, or a stranger's; \
+             `provision inspect` shows key_identifier and authorityKeyIdentifier, which have to match"
+        }
+        VerifyFault::NotYetValid { .. } => {
+            "is the clock of this machine right, and was that of the CA? `--attime` asks about \
+             another time"
+        }
+        VerifyFault::NoCrl { .. } => {
+            "`--crl` takes the CRL of that CA (`provision crl` makes those of every CA: all.crl)"
+        }
+        VerifyFault::Crl { fault: CrlFault::Expired { .. }, .. } => {
+            "whoever signs it has to make a new one: `provision crl`, or `provision crl watch` in time"
+        }
+        VerifyFault::Expired { .. } | VerifyFault::Revoked { .. } => {
+            "it stays so: its holder needs a new certificate"
+        }
+        _ => "`provision inspect` shows what each certificate says",
     }
 }
 

@@ -186,6 +186,20 @@ fn verify_names_the_certificate_and_the_cause() {
         let json = station.run(&[&["--json", "verify", file, "--trusted", trusted], more].concat());
         assert_eq!(events(&json)[0]["error"], "not-believed", "{json:?}");
     }
+    for (file, more, hint) in [
+        ("device.crt", &[][..], "`verify` takes it with `--untrusted`"),
+        ("ca/server-root.crt", &[], "`--trusted` takes it if it is to be trusted"),
+        (
+            "device.crt",
+            &["--untrusted", "ca/device-issuing.crt", "--attime", "1000"],
+            "is the clock",
+        ),
+        ("device.crt", &["--untrusted", "ca/device-issuing.crt", "--attime", far_s], "it stays so"),
+    ] {
+        let ran = station.run(&[&["verify", file, "--trusted", root], more].concat());
+        let (_, next) = ran.stderr.split_once("\nhint: ").unwrap();
+        assert!(next.contains(hint), "no {hint} in {ran:?}");
+    }
     for (file, trusted, more) in [
         ("device.crt", root, &issuing[..]),
         ("device.crt", bundle, &["--purpose", "client"]),
@@ -283,9 +297,11 @@ fn revoked_certificates_are_on_the_crl_and_every_validator_sees_it() {
     let stale = ours("device.crt", &["--attime", &later]);
     assert_eq!(stale.code, 18, "{stale:?}");
     assert!(stale.stderr.contains("the CRL of /CN=Test Device Issuing CA ended on"), "{stale:?}");
+    assert!(stale.stderr.contains("hint: whoever signs it has to make a new one"), "{stale:?}");
     let none = ["verify", "device.crt", "--trusted", "ca/device-ca-bundle.crt", "--crl"];
     let none = station.run(&[&none[..], &["crl/server-root.crl"]].concat());
     assert!(none.stderr.contains("is covered by none of the CRLs"), "{none:?}");
+    assert!(none.stderr.contains("hint: `--crl` takes the CRL of that CA"), "{none:?}");
 
     // Nobody who was never on record, but for the certificate itself.
     let unknown = station.run(&["revoke", "--serial", "0102"]);
