@@ -62,10 +62,16 @@ pub enum Reason {
     CessationOfOperation,
     /// Its owner may no longer do what it allows.
     PrivilegeWithdrawn,
+    /// It is not to be accepted for the time being. Others say so in their CRLs: here nothing is taken back.
+    CertificateHold,
+    /// It is to be accepted again, as others say in CRLs that follow one another.
+    RemoveFromCrl,
+    /// The key of an authority for attributes is known to somebody else, or may be.
+    AaCompromise,
 }
 
 impl Reason {
-    /// All of them.
+    /// All that a certificate is revoked for here.
     pub const ALL: [Self; 7] = [
         Self::Unspecified,
         Self::KeyCompromise,
@@ -75,6 +81,9 @@ impl Reason {
         Self::CessationOfOperation,
         Self::PrivilegeWithdrawn,
     ];
+
+    /// What others revoke for besides.
+    const FOREIGN: [Self; 3] = [Self::CertificateHold, Self::RemoveFromCrl, Self::AaCompromise];
 
     /// As openssl writes it.
     #[must_use]
@@ -87,6 +96,9 @@ impl Reason {
             Self::Superseded => "superseded",
             Self::CessationOfOperation => "cessationOfOperation",
             Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+            Self::CertificateHold => "certificateHold",
+            Self::RemoveFromCrl => "removeFromCRL",
+            Self::AaCompromise => "AACompromise",
         }
     }
 
@@ -101,13 +113,16 @@ impl Reason {
             Self::Superseded => 4,
             Self::CessationOfOperation => 5,
             Self::PrivilegeWithdrawn => 9,
+            Self::CertificateHold => 6,
+            Self::RemoveFromCrl => 8,
+            Self::AaCompromise => 10,
         }
     }
 
     /// The reason of a number.
     #[must_use]
     pub fn of_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.code() == code)
+        Self::ALL.into_iter().chain(Self::FOREIGN).find(|reason| reason.code() == code)
     }
 }
 

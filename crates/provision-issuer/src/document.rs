@@ -10,7 +10,8 @@ mod window;
 use core::fmt;
 use std::io;
 
-use der::pem::{self, LineEnding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use der::{Decode as _, ErrorKind, Header, Reader as _, SliceReader, Tag};
 use memchr::memmem;
 use thiserror::Error;
@@ -178,13 +179,25 @@ pub enum FindError {
     },
 }
 
-/// Writes DER as PEM. Not for private keys.
+/// DER as PEM. Not for private keys.
 ///
 /// # Panics
 ///
-/// Never: what is in memory is not too long for PEM.
+/// Never: memory takes all that is written, and PEM is ASCII.
 #[must_use]
 pub fn to_pem(kind: DocumentKind, der: &[u8]) -> String {
+    let mut pem = Vec::with_capacity(der.len() / LINE_BYTES * (LINE_LEN + 1) + 200);
+    write_pem(kind, der, &mut pem).expect("memory takes it");
+    String::from_utf8(pem).expect("it is ASCII")
+}
+
+/// Writes DER as PEM, piece by piece: of a long CRL no more of the text is in memory than a piece. Not for private
+/// keys.
+///
+/// # Errors
+///
+/// What `out` says.
+pub fn write_pem(kind: DocumentKind, der: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
     let label = match kind {
         DocumentKind::Certificate => "CERTIFICATE",
         DocumentKind::Request => "CERTIFICATE REQUEST",
@@ -195,7 +208,17 @@ pub fn to_pem(kind: DocumentKind, der: &[u8]) -> String {
         DocumentKind::Pkcs7 => "PKCS7",
         DocumentKind::DhParameters => "DH PARAMETERS",
     };
-    pem::encode_string(label, LineEnding::LF, der).expect("it is in memory")
+    writeln!(out, "{BEGIN}{label}{DASHES}")?;
+    let mut text = String::with_capacity(PIECE_LINES * (LINE_LEN + 1));
+    for piece in der.chunks(PIECE_LINES * LINE_BYTES) {
+        text.clear();
+        for line in piece.chunks(LINE_BYTES) {
+            STANDARD.encode_string(line, &mut text);
+            text.push('\n');
+        }
+        out.write_all(text.as_bytes())?;
+    }
+    writeln!(out, "{END}{label}{DASHES}")
 }
 
 /// Whether bytes are what they are said to be, as far as the structure goes.
@@ -298,3 +321,25 @@ const DER_SEQUENCE: u8 = 0x30;
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
+/// Characters in a line of PEM (RFC 7468 section 2), and bytes that make them.
+const LINE_LEN: usize = 64;
+const LINE_BYTES: usize = LINE_LEN / 4 * 3;
+/// Lines that are written at once.
+const PIECE_LINES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use der::pem::{LineEnding, encode_string};
+
+    use super::*;
+
+    #[test]
+    fn pem_is_as_the_crate_der_writes_it() {
+        let piece = PIECE_LINES * LINE_BYTES;
+        for len in (1..200).chain(piece - 1..=piece + 1).chain([3 * piece + 7]) {
+            let der: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            let expected = encode_string("X509 CRL", LineEnding::LF, &der).unwrap();
+            assert_eq!(to_pem(DocumentKind::Crl, &der), expected, "{len} bytes");
+        }
+    }
+}

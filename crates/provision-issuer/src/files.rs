@@ -89,12 +89,24 @@ pub fn create_by(
 ///
 /// [`FileError`] with what the operating system said. What was there is still there then.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
+    replace_by(path, |file| file.write_all(contents))
+}
+
+/// As [`replace`], with contents that are written piece by piece.
+///
+/// # Errors
+///
+/// [`FileError`] with what `write` or the operating system said. What was there is still there then.
+pub fn replace_by(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), FileError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
     // Left over from a run that was cut off.
     let _ = fs::remove_file(&beside);
-    create(&beside, contents, Access::EverybodyReads)?;
+    create_by(&beside, Access::EverybodyReads, write)?;
     fs::rename(&beside, path).map_err(FileError::on("replace", path))?;
     sync_directory(parent_of(path))
 }

@@ -93,11 +93,11 @@ pub use dh_parameters::DhGroup;
 pub use directory::CaDirectory;
 pub use document::{
     Document, DocumentError, DocumentKind, FindError, documents, find_document, read_documents,
-    read_limited, to_pem,
+    read_limited, to_pem, write_pem,
 };
 pub use files::{
     Access, FileError, create as create_file, create_by as create_file_by, read as read_file,
-    replace as replace_file,
+    replace as replace_file, replace_by as replace_file_by,
 };
 pub use host::{CertificateForm, HostError, HostFiles, HostIdentity};
 pub use import::{ImportError, ImportRequest, ServerRoot, import};

@@ -319,6 +319,9 @@ fn written(status: OcspStatus) -> der::Result<CertStatus> {
                 Reason::Superseded => Some(CrlReason::Superseded),
                 Reason::CessationOfOperation => Some(CrlReason::CessationOfOperation),
                 Reason::PrivilegeWithdrawn => Some(CrlReason::PrivilegeWithdrawn),
+                Reason::CertificateHold => Some(CrlReason::CertificateHold),
+                Reason::RemoveFromCrl => Some(CrlReason::RemoveFromCRL),
+                Reason::AaCompromise => Some(CrlReason::AaCompromise),
             },
         }),
     })

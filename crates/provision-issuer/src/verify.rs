@@ -30,7 +30,7 @@ use crate::validity::{Moment, Validity};
 
 /// What is asked about a certificate.
 #[derive(Debug, Clone)]
-pub struct VerifyRequest {
+pub struct VerifyRequest<'a> {
     /// The certificate, DER.
     pub leaf: Vec<u8>,
     /// Certificates that may stand between it and an anchor, in any order. DER.
@@ -43,8 +43,8 @@ pub struct VerifyRequest {
     pub name: Option<ServerName>,
     /// When, in seconds since 1970-01-01 UTC.
     pub at_s: u64,
-    /// CRLs. If there are any, they must cover what `crl_scope` says.
-    pub crls: Vec<RevocationList>,
+    /// CRLs. If there are any, they must cover what `crl_scope` says. Lent: one may have a million entries.
+    pub crls: &'a [RevocationList],
     /// Which certificates of the path must be covered by a CRL.
     pub crl_scope: CrlScope,
 }
@@ -290,7 +290,7 @@ pub enum CrlFault {
 /// # Panics
 ///
 /// Never: a search that finds no path notes why.
-pub fn verify(request: &VerifyRequest) -> Result<VerifiedPath, VerifyError> {
+pub fn verify(request: &VerifyRequest<'_>) -> Result<VerifiedPath, VerifyError> {
     let leaf = Candidate::read(&request.leaf).map_err(|fault| VerifyError {
         place: Place::Leaf,
         subject: String::new(),
@@ -356,7 +356,7 @@ impl<'a> Candidate<'a> {
 }
 
 struct Search<'a> {
-    request: &'a VerifyRequest,
+    request: &'a VerifyRequest<'a>,
     cas: &'a [Candidate<'a>],
     /// The fault of the path that came farthest, and how far that was.
     best: Option<(usize, VerifyError)>,
@@ -431,7 +431,7 @@ impl<'a> Search<'a> {
 /// Everything but the signatures, which hold already. Names the certificate at fault by its place.
 fn check_path(
     path: &[&Candidate<'_>],
-    request: &VerifyRequest,
+    request: &VerifyRequest<'_>,
 ) -> Result<VerifiedPath, (usize, VerifyFault)> {
     for (at, candidate) in path.iter().enumerate() {
         let tbs = candidate.tbs();
@@ -578,7 +578,7 @@ fn check_revocation(
     certificate: &Candidate<'_>,
     issuer: &Candidate<'_>,
     is_ca: bool,
-    request: &VerifyRequest,
+    request: &VerifyRequest<'_>,
 ) -> Result<(), VerifyFault> {
     let at_s = request.at_s;
     let subject_id: Option<(bool, SubjectKeyIdentifier)> =
@@ -638,7 +638,7 @@ fn check_revocation(
 }
 
 /// What rustls-webpki says of the same path. It judges leaves only, so not a CA's certificate.
-fn second_opinion(path: &[&Candidate<'_>], request: &VerifyRequest) -> Result<(), String> {
+fn second_opinion(path: &[&Candidate<'_>], request: &VerifyRequest<'_>) -> Result<(), String> {
     let leaf_is_ca = path[0]
         .tbs()
         .get_extension::<BasicConstraints>()

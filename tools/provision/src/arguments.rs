@@ -87,15 +87,22 @@ pub(crate) fn values(set: &[String]) -> Result<Vec<(String, String)>, Fault> {
 /// Bytes in hexadecimal, with colons or without.
 pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
+    if !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
     let digits = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
     let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-/// The serial number of a certificate, in hexadecimal.
+/// The serial number of a certificate, in hexadecimal as anybody shows it: in front there may be 0x, or the zeros of
+/// its encoding.
 pub(crate) fn cert_serial(text: &str) -> Option<CertSerial> {
-    let bytes = bytes_of_hex(text).filter(|bytes| (1..=20).contains(&bytes.len()))?;
-    Some(CertSerial::new(&bytes))
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let bytes = bytes_of_hex(digits)?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    let bytes = &bytes[zeros..];
+    (1..=20).contains(&bytes.len()).then(|| CertSerial::new(bytes))
 }
 
 /// Names under which a server is reached.

@@ -339,7 +339,7 @@ fn check_signatures(chain: &Chain, now_s: u64) -> Result<(), Fault> {
         purpose: Purpose::Client,
         name: None,
         at_s: now_s,
-        crls: Vec::new(),
+        crls: &[],
         crl_scope: CrlScope::Leaf,
     };
     verify(&request)?;

@@ -1,13 +1,15 @@
 //! `provision config …`: what a server needs to take the devices and people of a CA.
 //!
 //! ```text
-//!   material   what it is made from: the CA's certificates, the server's key, CRLs
+//!   material   what it is made from: the CA's certificates, the server's key
+//!   crls       and CRLs of every CA
 //!   folder     the directory it goes into, in which no key is ever overwritten
 //!   words      addresses, names and paths, checked for what they mean in a configuration
 //!   stores     PKCS#12 for servers that want that
 //!   nginx, mosquitto, haproxy, envoy, zookeeper, iis
 //! ```
 
+mod crls;
 mod envoy;
 mod folder;
 mod haproxy;
@@ -27,6 +29,7 @@ use crate::arguments::KeyPassphrase;
 use crate::fault::Fault;
 use crate::report::Report;
 
+pub(crate) use crls::Crls;
 pub(crate) use folder::Folder;
 pub(crate) use material::Material;
 

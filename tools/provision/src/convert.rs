@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use provision_issuer::{DocumentKind, SealedKey, to_pem};
+use provision_issuer::{DocumentKind, SealedKey};
 use serde_json::json;
 
 use crate::arguments::{KeyPassphrase, Output};
@@ -67,7 +67,8 @@ pub(crate) fn run(arguments: &Convert, report: &mut Report) -> Result<(), Fault>
             &"PKCS#12 is opened with `provision p12 open`",
         ));
     }
-    let pem: String = found.iter().map(|document| to_pem(document.kind, &document.bytes)).collect();
+    let documents: Vec<_> =
+        found.iter().map(|found| (found.kind, found.bytes.as_slice())).collect();
     let event = json!({ "kind": first.kind.to_string(), "documents": found.len() });
-    files::put_pem(&arguments.output, &first.kind.to_string(), &pem, &first.bytes, event, report)
+    files::put_all(&arguments.output, &first.kind.to_string(), &documents, event, report)
 }

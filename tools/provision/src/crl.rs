@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use provision_issuer::inspect::time_text;
 use provision_issuer::{
     CertifyError, CrlEntries, CrlRequest, CrlSource, DocumentKind, KeyProtection, Reason, Revoked,
-    replace_file, to_pem,
+    replace_file_by, write_pem,
 };
 use provision_ledger::{Certificates as _, OpenError as LedgerOpenError, SqlLedger};
 use serde_json::{Value, json};
@@ -220,16 +220,19 @@ impl Made {
             making.lifetime_s(source)?;
         }
         fs::create_dir_all(out).map_err(|cause| Fault::Write { path: out.clone(), cause })?;
-        let mut all = String::new();
+        let mut all = Vec::new();
         for source in &sources {
             if source.has_key() {
                 let times = (now_s, now_s.saturating_add(making.lifetime_s(source)?));
-                all.push_str(&self.write_one(making, source, ledger, protection, times)?);
+                all.push(self.write_one(making, source, ledger, protection, times)?);
             } else if let Some(der) = self.find(source, &out.join(source.crl_file())) {
-                all.push_str(&to_pem(DocumentKind::Crl, &der));
+                all.push(der);
             }
         }
-        replace_file(&out.join("all.crl"), all.as_bytes()).map_err(Fault::File)
+        replace_file_by(&out.join("all.crl"), |file| {
+            all.iter().try_for_each(|der| write_pem(DocumentKind::Crl, der, file))
+        })
+        .map_err(Fault::File)
     }
 
     /// The CRL that is there of a CA whose key is not.
@@ -252,7 +255,7 @@ impl Made {
         }
     }
 
-    /// Makes one; returns it in PEM.
+    /// Makes one; returns it in DER.
     fn write_one(
         &mut self,
         making: &Making,
@@ -260,7 +263,7 @@ impl Made {
         ledger: &mut SqlLedger,
         protection: &KeyProtection,
         (now_s, next_update_s): (u64, u64),
-    ) -> Result<String, Fault> {
+    ) -> Result<Vec<u8>, Fault> {
         let mut signer = source.open(protection)?;
         let file = source.crl_file();
         // Durable before it is signed: no two CRLs have one number, whatever happens.
@@ -281,13 +284,12 @@ impl Made {
         let count = entries.count();
         let request = CrlRequest { number, now_s, next_update_s, url: making.url_of(source) };
         let der = signer.sign_crl(&request, entries)?;
-        let pem = to_pem(DocumentKind::Crl, &der);
-        let written = match making.outform {
-            Form::Pem => pem.as_bytes(),
-            Form::Der => &der,
-        };
         let path = making.out.join(&file);
-        replace_file(&path, written).map_err(Fault::File)?;
+        replace_file_by(&path, |out| match making.outform {
+            Form::Pem => write_pem(DocumentKind::Crl, &der, out),
+            Form::Der => out.write_all(&der),
+        })
+        .map_err(Fault::File)?;
         let text = format!(
             "{}: number {number}, {count} revoked, until {} ({})",
             path.display(),
@@ -303,7 +305,7 @@ impl Made {
             "next_update_s": next_update_s,
         });
         self.results.push((text, event));
-        Ok(pem)
+        Ok(der)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use provision_issuer::verify::{VerifyError, VerifyFault};
+use provision_issuer::verify::{CrlFault, VerifyError, VerifyFault};
 use provision_issuer::{
     CertifyError, FileError, HostError, ImportError, InitError, IssueError, KeyFault, KeyFileError,
     KeyFileFault, NewKeyError, OpenError, ProfileError, ResponderError, RotateError, TokenFault,
@@ -602,7 +602,7 @@ impl Fault {
             return hint;
         }
         match self {
-            Self::Usage(_) => "see `provision --help`",
+            Self::Usage(_) => "`--help` behind the command says what it takes, with an example",
             Self::Records { .. } => {
                 "no device was touched; may you write there, and is there room? `--records` names \
                  another directory"
@@ -663,7 +663,9 @@ impl Fault {
                  its URIs"
             }
             Self::CaInit(_) => "nothing was made; choose another place with `--ca`",
-            Self::Issue(_) => "nothing was signed; the device can be run again",
+            Self::Issue(_) => {
+                "nothing was signed: put right what is said above, and ask again; a device can be run again"
+            }
             Self::CaImport { fault: ImportError::IssuerMissing { .. }, .. } => {
                 "give the CAs above it with `--chain`"
             }
@@ -674,8 +676,8 @@ impl Fault {
                 "the CA is as it was; the key of the device root is needed (device-root.key)"
             }
             Self::Profile(_) => {
-                "no key was touched; `--set NAME=VALUE` gives a profile its values; every line is \
-                 explained in profiles/device.toml"
+                "no key was touched; `--name` gives a profile {common_name} and {device_serial}, \
+                 `--set NAME=VALUE` its other values; every line is explained in profiles/device.toml"
             }
             Self::Host(HostError::AlreadyExists { .. }) => {
                 "nothing was written; `--out` names another directory"
@@ -712,7 +714,7 @@ impl Fault {
                  (issuingDistributionPoint, from `crl --url`) stands for certificates that name the \
                  same (crlDistributionPoints, from `[revocation] crl` of a profile)"
             }
-            Self::Verify(_) => "`provision inspect` shows what each certificate says",
+            Self::Verify(error) => next_step(&error.fault),
             Self::Diagnosis(diagnosis) => diagnosis.cause.next_step(),
             Self::Ends { .. } => "make a new one in time; the old one is good until then",
             Self::Mismatch { .. } => {
@@ -840,10 +842,46 @@ impl Fault {
             Self::Some { .. } => {
                 "each is reported above; run the same command again for those alone"
             }
+            Self::Output(cause) if cause.kind() == std::io::ErrorKind::BrokenPipe => {
+                "whoever reads the output has stopped, as `head` does; what the command does besides, \
+                 it may have done"
+            }
             Self::PortList(_) | Self::Random(_) | Self::Output(_) => {
                 "the operating system refused; what it said is above"
             }
         }
+    }
+}
+
+/// What to do about a certificate that is not to be believed.
+const fn next_step(fault: &VerifyFault) -> &'static str {
+    match fault {
+        VerifyFault::IssuerNotFound { .. } => {
+            "the certificate of that CA is missing: `verify` takes it with `--untrusted`, or with \
+             `--trusted` if it is to be trusted; `fullchain` as one more file"
+        }
+        VerifyFault::SelfSigned => {
+            "`--trusted` takes it if it is to be trusted; if it is a root, was the leaf to be the \
+             first certificate?"
+        }
+        VerifyFault::Signature { .. } => {
+            "a CA of the same name has another key: an older or a newer one, or a stranger's; \
+             `provision inspect` shows key_identifier and authorityKeyIdentifier, which have to match"
+        }
+        VerifyFault::NotYetValid { .. } => {
+            "is the clock of this machine right, and was that of the CA? `--attime` asks about \
+             another time"
+        }
+        VerifyFault::NoCrl { .. } => {
+            "`--crl` takes the CRL of that CA (`provision crl` makes those of every CA: all.crl)"
+        }
+        VerifyFault::Crl { fault: CrlFault::Expired { .. }, .. } => {
+            "whoever signs it has to make a new one: `provision crl`, or `provision crl watch` in time"
+        }
+        VerifyFault::Expired { .. } | VerifyFault::Revoked { .. } => {
+            "it stays so: its holder needs a new certificate"
+        }
+        _ => "`provision inspect` shows what each certificate says",
     }
 }
 

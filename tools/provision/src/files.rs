@@ -1,10 +1,15 @@
 //! Files that are read and written, `-` for standard input and output.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use provision_issuer::{Access, Document, DocumentKind, create_file_by, read_limited, to_pem};
+use provision_issuer::inspect::{CertificateValues, certificates_in_pkcs7};
+use provision_issuer::{
+    Access, Document, DocumentKind, create_file_by, read_limited, to_pem, write_pem,
+};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -25,7 +30,7 @@ pub(crate) fn read_documents(path: &Path) -> Result<Vec<Document>, Fault> {
 fn open(path: &Path) -> Result<Box<dyn io::Read>, Fault> {
     let unread = |cause| Fault::Read { path: path.into(), cause };
     if is_dash(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Box::new(standard_input()?.lock()));
     }
     let file = File::open(path).map_err(unread)?;
     if file.metadata().map_err(unread)?.is_dir() {
@@ -34,19 +39,38 @@ fn open(path: &Path) -> Result<Box<dyn io::Read>, Fault> {
     Ok(Box::new(file))
 }
 
-/// Everything of a kind in a file; at least one.
+/// Everything of a kind in a file; at least one. Certificates also out of PKCS#7.
 pub(crate) fn read_all(path: &Path, kind: DocumentKind) -> Result<Vec<Vec<u8>>, Fault> {
     let all = read_documents(path)?;
     let first = all.first().map(|document| document.kind);
-    let found: Vec<Vec<u8>> = all
-        .into_iter()
-        .filter(|document| document.kind == kind)
-        .map(|mut document| core::mem::take(&mut *document.bytes))
-        .collect();
+    let mut found = Vec::new();
+    for mut document in all {
+        if document.kind == kind {
+            found.push(core::mem::take(&mut *document.bytes));
+        } else if (document.kind, kind) == (DocumentKind::Pkcs7, DocumentKind::Certificate) {
+            found.extend(of_pkcs7(&document.bytes).map_err(|error| self::document(path, &error))?);
+        }
+    }
     match (found.is_empty(), first) {
         (true, Some(found)) => Err(document(path, &format!("it holds a {found}, no {kind}"))),
         _ => Ok(found),
     }
+}
+
+/// The certificates in PKCS#7, as Windows hands over a chain. There they are a set, in which any may come first; here
+/// it is one that has issued none of the others, as people write PEM.
+fn of_pkcs7(der: &[u8]) -> der::Result<Vec<Vec<u8>>> {
+    let ders = certificates_in_pkcs7(der)?;
+    let mut all = Vec::new();
+    for der in ders {
+        all.push((CertificateValues::of(&der)?, der));
+    }
+    let below = all.iter().filter(|(values, _)| values.issuer != values.subject);
+    let issuers: HashSet<String> = below.map(|(values, _)| values.issuer.clone()).collect();
+    all.sort_by_key(|(values, _)| {
+        issuers.contains(&values.subject) || values.issuer == values.subject
+    });
+    Ok(all.into_iter().map(|(_, der)| der).collect())
 }
 
 /// The first of a kind in a file.
@@ -109,32 +133,31 @@ pub(crate) fn put(
     more: Value,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let pem = to_pem(kind, der);
-    put_pem(output, &kind.to_string(), &pem, der, more, report)
+    put_all(output, &kind.to_string(), &[(kind, der)], more, report)
 }
 
-/// The same for several in one PEM file, of which `der` is the first.
-pub(crate) fn put_pem(
+/// The same for several in one PEM file. Of DER it is the first.
+pub(crate) fn put_all(
     output: &Output,
     what: &str,
-    pem: &str,
-    der: &[u8],
+    documents: &[(DocumentKind, &[u8])],
     mut event: Value,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    let bytes = match output.outform {
-        Form::Pem => pem.as_bytes(),
-        Form::Der => der,
+    let write = |out: &mut dyn io::Write| match output.outform {
+        Form::Pem => documents.iter().try_for_each(|(kind, der)| write_pem(*kind, der, out)),
+        Form::Der => documents.first().map_or(Ok(()), |(_, der)| out.write_all(der)),
     };
     event["event"] = "result".into();
     if is_dash(&output.out) {
         if report.is_json() {
-            event["pem"] = pem.into();
+            let pems = documents.iter().map(|(kind, der)| to_pem(*kind, der));
+            event["pem"] = pems.collect::<String>().into();
             return report.result("", &event);
         }
-        return write_new(&output.out, bytes, Access::EverybodyReads);
+        return write_new_by(&output.out, Access::EverybodyReads, write);
     }
-    write_new(&output.out, bytes, Access::EverybodyReads)?;
+    write_new_by(&output.out, Access::EverybodyReads, write)?;
     event["file"] = json!(output.out);
     report.result(&format!("made the {what} {}", output.out.display()), &event)
 }
@@ -149,12 +172,25 @@ pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Standard input can be read once: two `-` would share it.
+/// Says so before anything is read, where nothing but files is.
 pub(crate) fn one_dash<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Fault> {
     if paths.into_iter().filter(|path| is_dash(path)).count() > 1 {
-        return Err(Fault::Usage("standard input (-) can be read once".into()));
+        return Err(read_twice());
     }
     Ok(())
+}
+
+/// Standard input, once: whoever came second would find it empty, and blame what is not at fault.
+pub(crate) fn standard_input() -> Result<io::Stdin, Fault> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(read_twice());
+    }
+    Ok(io::stdin())
+}
+
+fn read_twice() -> Fault {
+    Fault::Usage("standard input (-) can be read once".into())
 }
 
 /// The first line of standard input or a file: for passphrases.
@@ -162,7 +198,7 @@ pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let unread = |cause| Fault::Read { path: path.into(), cause };
     let mut text = Zeroizing::new(String::new());
     if is_dash(path) {
-        io::stdin().take(4096).read_to_string(&mut text).map_err(unread)?;
+        standard_input()?.take(4096).read_to_string(&mut text).map_err(unread)?;
     } else {
         File::open(path)
             .and_then(|file| file.take(4096).read_to_string(&mut text))

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use provision_issuer::DocumentKind;
 use provision_issuer::inspect::CertificateValues;
 use provision_issuer::verify::{VerifyRequest, verify};
-use provision_issuer::{DocumentKind, to_pem};
 use serde_json::json;
 
 use crate::arguments::{Form, Output};
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Fullchain, report: &mut Report) -> Result<(), Faul
         purpose: provision_issuer::verify::Purpose::Any,
         name: None,
         at_s: system::now_s()?.clamp(values.not_before_s, values.not_after_s),
-        crls: vec![],
+        crls: &[],
         crl_scope: provision_issuer::verify::CrlScope::Leaf,
     };
     let path = verify(&request)?;
@@ -72,7 +72,8 @@ pub(crate) fn run(arguments: &Fullchain, report: &mut Report) -> Result<(), Faul
             &format!("its chain has {} certificates, and DER holds one", chain.len()),
         ));
     }
-    let pem: String = chain.iter().map(|der| to_pem(DocumentKind::Certificate, der)).collect();
+    let documents: Vec<_> =
+        chain.iter().map(|der| (DocumentKind::Certificate, der.as_slice())).collect();
     let event = json!({ "certificates": chain.len(), "path": path.subjects });
-    files::put_pem(&arguments.output, "chain", &pem, &leaf, event, report)
+    files::put_all(&arguments.output, "chain", &documents, event, report)
 }

@@ -271,7 +271,7 @@ impl<'a> Plan<'a> {
             ocsp_responder: None,
             ocsp: "leaf".into(),
         };
-        nginx::put(&mut folder, &material, &arguments)?;
+        nginx::put(&mut folder, &material, None, &arguments)?;
         folder.write_quietly().map(|_| ())
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use provision_issuer::{CertificateRequest, DocumentKind, Profile, SignedBy, to_pem};
+use provision_issuer::{CertificateRequest, DocumentKind, Profile, SignedBy};
 use serde_json::json;
 
 use crate::arguments::{HostNames, Output, Signing};
@@ -78,11 +78,10 @@ pub(crate) fn run(arguments: &Sign, report: &mut Report) -> Result<(), Fault> {
     let certificate =
         desk.issuer.inner().issue_to_host(&key, &desk.profile, &desk.values, desk.now_s)?;
     let values = desk.record(&certificate)?;
-    let mut pem = to_pem(DocumentKind::Certificate, &certificate);
+    let mut documents = vec![(DocumentKind::Certificate, certificate.as_slice())];
     if arguments.chain {
-        for issuer in desk.issuer.inner().issuers() {
-            pem.push_str(&to_pem(DocumentKind::Certificate, issuer));
-        }
+        let issuers = desk.issuer.inner().issuers();
+        documents.extend(issuers.iter().map(|der| (DocumentKind::Certificate, der.as_slice())));
     }
     let event = json!({
         "subject": values.subject,
@@ -90,5 +89,5 @@ pub(crate) fn run(arguments: &Sign, report: &mut Report) -> Result<(), Fault> {
         "not_after_s": values.not_after_s,
         "profile": desk.profile.name,
     });
-    files::put_pem(&arguments.output, "certificate", &pem, &certificate, event, report)
+    files::put_all(&arguments.output, "certificate", &documents, event, report)
 }

@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Verify, report: &mut Report) -> Result<(), Fault> 
             Some(at_s) => at_s,
             None => system::now_s()?,
         },
-        crls,
+        crls: &crls,
         crl_scope: if arguments.crl_check_all { CrlScope::All } else { CrlScope::Leaf },
     };
     let path = verify(&request)?;

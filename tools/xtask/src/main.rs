@@ -21,6 +21,7 @@
 mod bench;
 mod boards;
 mod ci;
+mod cost;
 mod demo;
 mod firmware;
 mod flash;
@@ -35,6 +36,7 @@ mod simulate;
 mod sizes;
 mod toolchain;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -79,6 +81,13 @@ enum Verb {
         /// Check the lints too, which compiles everything a second time.
         #[arg(long)]
         lint: bool,
+    },
+    /// Says what one run of a program takes: what `bench` starts beside itself.
+    #[command(hide = true)]
+    Cost {
+        /// Program and arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
     },
     /// Builds the example firmware and prints the paths of its images.
     Firmware {
@@ -136,6 +145,7 @@ fn main() -> ExitCode {
         Verb::Boards { board, json, lint } => {
             real_boards::run(board, real_boards::Options { json, lint })
         }
+        Verb::Cost { command } => cost::run(&command),
         Verb::Firmware { board, toolchain } => firmware::run(board, toolchain),
         Verb::Flash { long } => flash::run(long),
         Verb::Fuzz { seconds, target, jobs, planted, json } => {

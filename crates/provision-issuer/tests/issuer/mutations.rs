@@ -126,6 +126,7 @@ fn read(bytes: &[u8]) -> Vec<String> {
         }
         Err(error) => said.push(error.to_string()),
     }
+    let crls: Vec<RevocationList> = RevocationList::from_der(bytes.into()).into_iter().collect();
     let verified = verify(&VerifyRequest {
         leaf: bytes.to_vec(),
         untrusted: vec![bytes.to_vec()],
@@ -133,7 +134,7 @@ fn read(bytes: &[u8]) -> Vec<String> {
         purpose: Purpose::Client,
         name: None,
         at_s: crate::support::NOW_S,
-        crls: RevocationList::<Vec<u8>>::from_der(bytes.into()).into_iter().collect(),
+        crls: &crls,
         crl_scope: CrlScope::All,
     });
     said.extend(verified.err().map(|error| error.to_string()));

@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 
 use clap::Args;
 
-use super::nginx::{CRL, Serving, crl_pem};
+use super::nginx::{CRL, Serving};
 use super::words::{one_line, subject_pattern};
-use super::{Demand, Folder, Material, Revocation, Source};
+use super::{Crls, Demand, Folder, Material, Revocation, Source};
 use crate::fault::Fault;
 use crate::report::Report;
 
@@ -39,11 +39,12 @@ pub(crate) struct EnvoyConfig {
 }
 
 pub(super) fn run(arguments: &EnvoyConfig, report: &mut Report) -> Result<(), Fault> {
+    let crls = Crls::read(&arguments.revocation)?;
     let material = Material::read(&arguments.source)?;
     let mut folder = Folder::of(&arguments.source, "envoy")?;
     let configuration = configuration(folder.at()?, arguments)?;
-    if let Some(path) = &arguments.revocation.crl {
-        folder.put(CRL, crl_pem(&material.crls(path)?));
+    if let Some(crls) = crls {
+        folder.put_crls(CRL, crls.of_every_ca(&material)?);
     }
     folder.put_secret("server.key", material.key_pem()?.as_bytes());
     folder.put("server.crt", material.chain_pem());

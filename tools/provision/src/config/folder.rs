@@ -1,10 +1,10 @@
 //! A directory that a server's files go into.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use provision_issuer::{Access, create_file};
+use provision_issuer::{Access, DocumentKind, create_file_by, write_pem};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -25,8 +25,16 @@ pub(crate) struct Folder {
 #[derive(Debug)]
 struct NewFile {
     path: PathBuf,
-    contents: Zeroizing<Vec<u8>>,
+    contents: Contents,
     is_secret: bool,
+}
+
+/// What a file is to hold.
+#[derive(Debug)]
+enum Contents {
+    Bytes(Zeroizing<Vec<u8>>),
+    /// CRLs in PEM, which may be long: the text is made while it is written.
+    Crls(Vec<Vec<u8>>),
 }
 
 impl Folder {
@@ -53,17 +61,22 @@ impl Folder {
 
     /// A file that anybody may read.
     pub(crate) fn put(&mut self, name: &str, contents: impl Into<Vec<u8>>) {
-        self.add(name, contents.into(), false);
+        self.add(name, bytes(contents), false);
+    }
+
+    /// CRLs, given in DER, in one file of PEM.
+    pub(crate) fn put_crls(&mut self, name: &str, ders: Vec<Vec<u8>>) {
+        self.add(name, Contents::Crls(ders), false);
     }
 
     /// A key or a password: readable by its owner only, never replaced.
     pub(crate) fn put_secret(&mut self, name: &str, contents: impl Into<Vec<u8>>) {
-        self.add(name, contents.into(), true);
+        self.add(name, bytes(contents), true);
     }
 
-    fn add(&mut self, name: &str, contents: Vec<u8>, is_secret: bool) {
+    fn add(&mut self, name: &str, contents: Contents, is_secret: bool) {
         let path = self.out.join(name);
-        self.files.push(NewFile { path, contents: Zeroizing::new(contents), is_secret });
+        self.files.push(NewFile { path, contents, is_secret });
     }
 
     /// Writes all of them, or none if one must not be written.
@@ -91,6 +104,10 @@ impl Folder {
     }
 }
 
+fn bytes(contents: impl Into<Vec<u8>>) -> Contents {
+    Contents::Bytes(Zeroizing::new(contents.into()))
+}
+
 fn event(written: &[PathBuf]) -> Value {
     json!({ "event": "result", "files": written })
 }
@@ -99,16 +116,11 @@ impl NewFile {
     /// Whether it is there already, word for word. Another in its place is an error, unless it may
     /// be replaced.
     fn is_there(&self, replace: bool) -> Result<bool, Fault> {
-        // One that is longer is another, however long it is.
-        let mut found = Zeroizing::new(Vec::new());
-        let most = self.contents.len() as u64 + 1;
-        match fs::File::open(&self.path).and_then(|file| file.take(most).read_to_end(&mut found)) {
-            Ok(_) => {}
+        match fs::File::open(&self.path).and_then(|file| self.contents.are_in(file)) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(cause) => return Err(Fault::Read { path: self.path.clone(), cause }),
-        }
-        if found == self.contents {
-            return Ok(true);
         }
         if self.is_secret || !replace {
             return Err(Fault::Differs { path: self.path.clone(), is_secret: self.is_secret });
@@ -118,16 +130,56 @@ impl NewFile {
 
     fn write(&self) -> Result<(), Fault> {
         if self.is_secret {
-            return create_file(&self.path, &self.contents, Access::OwnerOnly).map_err(Fault::File);
+            let write = |file: &mut dyn io::Write| self.contents.write(file);
+            return create_file_by(&self.path, Access::OwnerOnly, write).map_err(Fault::File);
         }
         // A server that reads it meanwhile finds the old one or the new one, never half of one.
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let written = fs::File::create(&beside).and_then(|mut file| {
-            file.write_all(&self.contents)?;
+            self.contents.write(&mut file)?;
             file.sync_all()?;
             fs::rename(&beside, &self.path)
         });
         written.map_err(|cause| Fault::Write { path: self.path.clone(), cause })
+    }
+}
+
+impl Contents {
+    fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => out.write_all(bytes),
+            Self::Crls(ders) => {
+                ders.iter().try_for_each(|der| write_pem(DocumentKind::Crl, der, out))
+            }
+        }
+    }
+
+    /// Whether a file holds them and nothing else. Of a longer one no more is read than is compared.
+    fn are_in(&self, file: impl io::Read) -> io::Result<bool> {
+        let mut comparison = Comparison { file, same: true };
+        self.write(&mut comparison)?;
+        Ok(comparison.same && comparison.file.read(&mut [0])? == 0)
+    }
+}
+
+/// Compares what is written to it with a file.
+struct Comparison<R> {
+    file: R,
+    same: bool,
+}
+
+impl<R: io::Read> io::Write for Comparison<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.same {
+            let mut found = Zeroizing::new(Vec::with_capacity(bytes.len()));
+            self.file.by_ref().take(bytes.len() as u64).read_to_end(&mut found)?;
+            self.same = *found == bytes;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 
 use clap::Args;
 
-use super::nginx::{CRL, crl_pem};
+use super::nginx::CRL;
 use super::words::{Listen, Upstream, one_line};
-use super::{Access, Demand, Folder, Material, Revocation, Source};
+use super::{Access, Crls, Demand, Folder, Material, Revocation, Source};
 use crate::fault::Fault;
 use crate::report::Report;
 
@@ -45,11 +45,12 @@ pub(crate) struct HaproxyConfig {
 }
 
 pub(super) fn run(arguments: &HaproxyConfig, report: &mut Report) -> Result<(), Fault> {
+    let crls = Crls::read(&arguments.revocation)?;
     let material = Material::read(&arguments.source)?;
     let mut folder = Folder::of(&arguments.source, "haproxy")?;
     let configuration = configuration(folder.at()?, arguments)?;
-    if let Some(path) = &arguments.revocation.crl {
-        folder.put(CRL, crl_pem(&material.crls(path)?));
+    if let Some(crls) = crls {
+        folder.put_crls(CRL, crls.of_every_ca(&material)?);
     }
     // Certificate and key in one file, as haproxy likes it best.
     let both = material.chain_pem() + &material.key_pem()?;

@@ -4,7 +4,7 @@ use clap::Args;
 use provision_issuer::inspect::CertificateValues;
 
 use super::words::{Listen, one_line};
-use super::{Demand, Folder, Material, Revocation, Source, stores};
+use super::{Crls, Demand, Folder, Material, Revocation, Source, stores};
 use crate::fault::Fault;
 use crate::files;
 use crate::report::Report;
@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &IisConfig, report: &mut Report) -> Result<(), Faul
         }
     };
     one_line("name of a site", &arguments.site)?;
+    let crls = Crls::read(&arguments.revocation)?;
     let material = Material::read(&arguments.source)?;
     let mut folder = Folder::of(&arguments.source, "iis")?;
     stores::put(&mut folder, &material)?;
@@ -59,9 +60,9 @@ pub(super) fn run(arguments: &IisConfig, report: &mut Report) -> Result<(), Faul
         let kind = if values.subject == values.issuer { "root" } else { "issuing" };
         folder.put(&format!("{kind}-{}.cer", at + 1), der.as_slice());
     }
-    if let Some(path) = &arguments.revocation.crl {
-        for (at, der) in material.crls(path)?.iter().enumerate() {
-            folder.put(&format!("ca-{}.crl", at + 1), der.as_slice());
+    if let Some(crls) = crls {
+        for (at, der) in crls.of_every_ca(&material)?.into_iter().enumerate() {
+            folder.put(&format!("ca-{}.crl", at + 1), der);
         }
     }
     let address = match arguments.listen.address {

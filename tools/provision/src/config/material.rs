@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use provision_issuer::inspect::{CertificateValues, time_text};
+use provision_issuer::inspect::CertificateValues;
 use provision_issuer::{
-    CaDirectory, DocumentKind, KeyProtection, PrivateKey, RevocationList, SealedKey, key_to_pem,
-    to_pem,
+    CaDirectory, DocumentKind, KeyProtection, PrivateKey, SealedKey, key_to_pem, to_pem,
 };
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Source;
 use crate::fault::Fault;
-use crate::{files, secret, system};
+use crate::{files, secret};
 
 /// Certificates and key of a server, and the CAs of its clients; they fit together.
 #[derive(Debug)]
@@ -34,8 +33,8 @@ impl Material {
     pub(crate) fn read(source: &Source) -> Result<Self, Fault> {
         let device_cas = device_cas(&source.ca)?;
         let chain = files::read_all(&source.certificate, DocumentKind::Certificate)?;
-        let leaf = files::read_one(&source.certificate, DocumentKind::Certificate)?;
-        let values = values(&source.certificate, &leaf)?;
+        let leaf = &chain[0];
+        let values = values(&source.certificate, leaf)?;
         let key = key(source)?;
         if key.public_key_der() != values.public_key {
             return Err(Fault::Mismatch {
@@ -44,7 +43,7 @@ impl Material {
                 kind: DocumentKind::PrivateKey.to_string(),
             });
         }
-        let names = dns_names(&leaf);
+        let names = dns_names(leaf);
         Ok(Self { device_cas, chain, key, names })
     }
 
@@ -61,35 +60,6 @@ impl Material {
     /// The server's key in the clear.
     pub(crate) fn key_pem(&self) -> Result<Zeroizing<String>, Fault> {
         Ok(key_to_pem(&self.key, &KeyProtection::InsecurePlaintext)?)
-    }
-
-    /// CRLs, if they are of every CA and still good: with less than that a server takes nobody.
-    pub(crate) fn crls(&self, path: &Path) -> Result<Vec<Vec<u8>>, Fault> {
-        let ders = files::read_all(path, DocumentKind::Crl)?;
-        let now_s = system::now_s()?;
-        let mut issuers = Vec::new();
-        for der in &ders {
-            let crl = RevocationList::from_der(der.clone())
-                .map_err(|error| files::document(path, &error))?;
-            let issuer = crl.issuer_text();
-            if let Some(end_s) = crl.next_update_s().filter(|end_s| *end_s <= now_s) {
-                let ended = time_text(end_s);
-                let text = format!("the CRL of {issuer} ended on {ended}: servers take nobody");
-                return Err(files::document(path, &text));
-            }
-            issuers.push(issuer);
-        }
-        for der in &self.device_cas {
-            let subject = values(path, der)?.subject;
-            if !issuers.contains(&subject) {
-                let text = format!(
-                    "no CRL of {subject} is in it: a server that has CRLs wants one of every CA, \
-                     and takes nobody otherwise"
-                );
-                return Err(files::document(path, &text));
-            }
-        }
-        Ok(ders)
     }
 }
 
@@ -126,7 +96,7 @@ fn key(source: &Source) -> Result<PrivateKey, Fault> {
     secret::open_key(&source.key, &contents, &source.passphrase)
 }
 
-fn values(path: &Path, der: &[u8]) -> Result<CertificateValues, Fault> {
+pub(super) fn values(path: &Path, der: &[u8]) -> Result<CertificateValues, Fault> {
     CertificateValues::of(der).map_err(|error| files::document(path, &error))
 }
 

@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 
 use clap::Args;
 
-use super::nginx::{CRL, crl_pem};
+use super::nginx::CRL;
 use super::words::{Listen, one_line};
-use super::{Folder, Material, Revocation, Source};
+use super::{Crls, Folder, Material, Revocation, Source};
 use crate::fault::Fault;
 use crate::report::Report;
 
@@ -44,12 +44,13 @@ pub(crate) struct MosquittoConfig {
 }
 
 pub(super) fn run(arguments: &MosquittoConfig, report: &mut Report) -> Result<(), Fault> {
+    let crls = Crls::read(&arguments.revocation)?;
     let material = Material::read(&arguments.source)?;
     let acl = acl(arguments)?;
     let mut folder = Folder::of(&arguments.source, "mosquitto")?;
     let configuration = configuration(folder.at()?, arguments);
-    if let Some(path) = &arguments.revocation.crl {
-        folder.put(CRL, crl_pem(&material.crls(path)?));
+    if let Some(crls) = crls {
+        folder.put_crls(CRL, crls.of_every_ca(&material)?);
     }
     folder.put_secret("server.key", material.key_pem()?.as_bytes());
     folder.put("server.crt", material.chain_pem());

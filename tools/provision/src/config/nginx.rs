@@ -5,10 +5,9 @@ use core::fmt::Write as _;
 use clap::Args;
 
 use super::words::{Listen, Upstream, plain_url, subject_pattern};
-use super::{Access, Demand, Folder, Material, Revocation, Source};
+use super::{Access, Crls, Demand, Folder, Material, Revocation, Source};
 use crate::fault::Fault;
 use crate::report::Report;
-use provision_issuer::{DocumentKind, to_pem};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,9 +68,10 @@ pub(crate) struct Serving {
 }
 
 pub(super) fn run(arguments: &NginxConfig, report: &mut Report) -> Result<(), Fault> {
+    let crls = Crls::read(&arguments.revocation)?;
     let material = Material::read(&arguments.source)?;
     let mut folder = Folder::of(&arguments.source, "nginx")?;
-    put(&mut folder, &material, arguments)?;
+    put(&mut folder, &material, crls, arguments)?;
     folder.write(report)
 }
 
@@ -79,11 +79,12 @@ pub(super) fn run(arguments: &NginxConfig, report: &mut Report) -> Result<(), Fa
 pub(crate) fn put(
     folder: &mut Folder,
     material: &Material,
+    crls: Option<Crls>,
     arguments: &NginxConfig,
 ) -> Result<(), Fault> {
     let server = server(folder.at()?, material, arguments);
-    if let Some(path) = &arguments.revocation.crl {
-        folder.put(CRL, crl_pem(&material.crls(path)?));
+    if let Some(crls) = crls {
+        folder.put_crls(CRL, crls.of_every_ca(material)?);
     }
     folder.put_secret("server.key", material.key_pem()?.as_bytes());
     folder.put("server.crt", material.chain_pem());
@@ -91,10 +92,6 @@ pub(crate) fn put(
     folder.put("provision.conf", server);
     folder.put("nginx.conf", WHOLE);
     Ok(())
-}
-
-pub(super) fn crl_pem(ders: &[Vec<u8>]) -> String {
-    ders.iter().map(|der| to_pem(DocumentKind::Crl, der)).collect()
 }
 
 /// Where the CRLs are in the directory: as `provision crl --out DIR/crl` writes them.

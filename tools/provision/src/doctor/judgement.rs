@@ -102,7 +102,7 @@ impl Grounds {
         (faults, notes)
     }
 
-    fn request(&self, chain: &[Vec<u8>], purpose: Purpose) -> VerifyRequest {
+    fn request(&self, chain: &[Vec<u8>], purpose: Purpose) -> VerifyRequest<'_> {
         VerifyRequest {
             leaf: chain.first().cloned().unwrap_or_default(),
             untrusted: chain.get(1..).unwrap_or_default().to_vec(),
@@ -110,7 +110,7 @@ impl Grounds {
             purpose,
             name: None,
             at_s: self.now_s,
-            crls: self.crls.clone(),
+            crls: &self.crls,
             crl_scope: CrlScope::Given,
         }
     }
@@ -131,7 +131,7 @@ impl Grounds {
             purpose: Purpose::Any,
             name: None,
             at_s: within_s,
-            crls: Vec::new(),
+            crls: &[],
             crl_scope: CrlScope::Leaf,
         };
         let time = VerifyRequest { at_s: self.now_s, ..trusted.clone() };
@@ -144,7 +144,7 @@ impl Grounds {
         &self,
         error: &VerifyError,
         chain: &[Vec<u8>],
-        request: &VerifyRequest,
+        request: &VerifyRequest<'_>,
     ) -> Diagnosis {
         let said = format!("of what the server sent, {error}");
         let cause = match &error.fault {
@@ -171,7 +171,7 @@ impl Grounds {
         issuer: &str,
         said: &str,
         chain: &[Vec<u8>],
-        request: &VerifyRequest,
+        request: &VerifyRequest<'_>,
     ) -> Diagnosis {
         let untrusted = [&request.untrusted[..], &self.untrusted].concat();
         let helped = verify(&VerifyRequest { untrusted, ..request.clone() });
@@ -236,7 +236,7 @@ impl Grounds {
 /// file goes on to the root (OpenSSL knows no other end) and asks whether that revoked the issuing
 /// CA. Returns also what no CRL says.
 fn verify_to_the_root(
-    request: &VerifyRequest,
+    request: &VerifyRequest<'_>,
     whom: &str,
 ) -> (Result<VerifiedPath, VerifyError>, Vec<String>) {
     if request.crls.is_empty() {

@@ -114,7 +114,7 @@ pub(crate) fn import(arguments: &Import, report: &mut Report) -> Result<(), Faul
     let upper = upper_chains(arguments)?;
     let open = || -> Result<Box<dyn Read>, Fault> {
         if files::is_dash(path) {
-            return Ok(Box::new(io::stdin()));
+            return Ok(Box::new(files::standard_input()?));
         }
         let opened = File::open(path).map_err(|cause| Fault::Read { path: path.clone(), cause })?;
         Ok(Box::new(opened))
@@ -258,7 +258,7 @@ fn chain_of(leaf: Vec<u8>, upper: &[Vec<Vec<u8>>], at_s: u64) -> Result<Chain, S
             purpose: Purpose::Any,
             name: None,
             at_s,
-            crls: Vec::new(),
+            crls: &[],
             crl_scope: CrlScope::Leaf,
         };
         match verify(&request) {

@@ -186,6 +186,20 @@ fn verify_names_the_certificate_and_the_cause() {
         let json = station.run(&[&["--json", "verify", file, "--trusted", trusted], more].concat());
         assert_eq!(events(&json)[0]["error"], "not-believed", "{json:?}");
     }
+    for (file, more, hint) in [
+        ("device.crt", &[][..], "`verify` takes it with `--untrusted`"),
+        ("ca/server-root.crt", &[], "`--trusted` takes it if it is to be trusted"),
+        (
+            "device.crt",
+            &["--untrusted", "ca/device-issuing.crt", "--attime", "1000"],
+            "is the clock",
+        ),
+        ("device.crt", &["--untrusted", "ca/device-issuing.crt", "--attime", far_s], "it stays so"),
+    ] {
+        let ran = station.run(&[&["verify", file, "--trusted", root], more].concat());
+        let (_, next) = ran.stderr.split_once("\nhint: ").unwrap();
+        assert!(next.contains(hint), "no {hint} in {ran:?}");
+    }
     for (file, trusted, more) in [
         ("device.crt", root, &issuing[..]),
         ("device.crt", bundle, &["--purpose", "client"]),
@@ -283,14 +297,117 @@ fn revoked_certificates_are_on_the_crl_and_every_validator_sees_it() {
     let stale = ours("device.crt", &["--attime", &later]);
     assert_eq!(stale.code, 18, "{stale:?}");
     assert!(stale.stderr.contains("the CRL of /CN=Test Device Issuing CA ended on"), "{stale:?}");
+    assert!(stale.stderr.contains("hint: whoever signs it has to make a new one"), "{stale:?}");
     let none = ["verify", "device.crt", "--trusted", "ca/device-ca-bundle.crt", "--crl"];
     let none = station.run(&[&none[..], &["crl/server-root.crl"]].concat());
     assert!(none.stderr.contains("is covered by none of the CRLs"), "{none:?}");
+    assert!(none.stderr.contains("hint: `--crl` takes the CRL of that CA"), "{none:?}");
 
     // Nobody who was never on record, but for the certificate itself.
     let unknown = station.run(&["revoke", "--serial", "0102"]);
     assert_eq!(unknown.code, 15, "{unknown:?}");
     assert!(unknown.stderr.contains("is not on record"), "{unknown:?}");
+}
+
+/// As Windows and many CAs hand over a chain. A set has no order, so the leaf may stand anywhere in it.
+#[test]
+fn certificates_are_read_out_of_pkcs7() {
+    let station = Station::new();
+    let dir = station.path();
+    let client = ["client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    assert_eq!(station.run(&client).code, 0);
+    let certificates = ["client/client.crt", "ca/device-issuing.crt", "ca/device-root.crt"];
+    let chain = ["fullchain", "client/client.crt", "ca/device-issuing.crt", "ca/device-root.crt"];
+    let expected = station.run(&chain).stdout;
+    assert_eq!(expected.matches("BEGIN CERTIFICATE").count(), 2);
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let files = order.map(|at| ["-certfile", certificates[at]]);
+        for (form, file) in [("PEM", "chain.p7b"), ("DER", "chain.p7c")] {
+            let to = ["crl2pkcs7", "-nocrl", "-outform", form, "-out", file];
+            openssl(dir, &[&to[..], files.as_flattened()].concat());
+            let full = station.run(&["fullchain", file]);
+            assert_eq!((full.code, &full.stdout), (0, &expected), "{order:?}: {full:?}");
+            let verify = ["verify", "client/client.crt", "--trusted", file, "--purpose", "client"];
+            assert_eq!(station.run(&verify).code, 0, "{order:?}");
+        }
+    }
+    assert_eq!(station.run(&["crl"]).code, 0);
+    openssl(dir, &["crl2pkcs7", "-in", "crl/device-issuing.crl", "-out", "none.p7b"]);
+    let none = station.run(&["verify", "client/client.crt", "--trusted", "none.p7b"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.stderr.contains("none.p7b: it holds a PKCS#7, no certificate"), "{none:?}");
+    fs::write(dir.join("cut.p7c"), &fs::read(dir.join("chain.p7c")).unwrap()[..900]).unwrap();
+    let cut = station.run(&["fullchain", "cut.p7c"]);
+    assert_eq!(cut.code, 1, "{cut:?}");
+    assert!(cut.stderr.contains("byte 0 a DER element of"), "{cut:?}");
+}
+
+#[test]
+fn a_serial_number_is_taken_as_anybody_shows_it() {
+    let station = Station::new();
+    let client = ["--json", "client-cert", "--name", "alice", "--insecure-plaintext-key"];
+    let serial = events(&station.run(&client))[0]["cert_serial"].as_str().unwrap().to_owned();
+    let pairs: Vec<&str> = (0..serial.len()).step_by(2).map(|at| &serial[at..at + 2]).collect();
+    let revoke = |text: &str| station.run(&["revoke", "--dry-run", "--serial", text]);
+    for text in [
+        serial.to_lowercase(),
+        format!("0x{serial}"),
+        format!("0X{}", serial.to_lowercase()),
+        // As it is encoded where its first bit is set.
+        format!("00{serial}"),
+        format!("00:{}", pairs.join(":")),
+    ] {
+        let ran = revoke(&text);
+        assert_eq!(ran.code, 0, "{text}: {ran:?}");
+        assert!(ran.stdout.contains(&serial), "{text}: {ran:?}");
+    }
+    for text in ["", "0", "00:00", "0x", "+5", "5 ", "xyz", "\u{e9}\u{e9}", &"11".repeat(21)] {
+        let ran = revoke(text);
+        assert_eq!(ran.code, 2, "{text:?}: {ran:?}");
+        assert!(ran.stderr.contains("is no serial number"), "{text:?}: {ran:?}");
+    }
+}
+
+/// Those that are never given here are not taken for others.
+#[test]
+fn reasons_in_the_crls_of_others_are_named() {
+    let station = Station::bare();
+    let dir = station.path();
+    let configuration = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ncrlnumber = number\n\
+        default_md = sha256\ndefault_crl_days = 30\n";
+    fs::write(dir.join("ca.cnf"), configuration).unwrap();
+    fs::write(dir.join("number"), "01\n").unwrap();
+    // openssl ca's own list of what it issued.
+    let reasons =
+        ["certificateHold", "holdInstruction,holdInstructionReject", "removeFromCRL", "superseded"];
+    let lines = reasons.iter().enumerate().map(|(at, reason)| {
+        format!("R\t360101000000Z\t260101000000Z,{reason}\t0{}\tunknown\t/CN=x{at}\n", at + 1)
+    });
+    fs::write(dir.join("index"), lines.collect::<String>()).unwrap();
+    let key =
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key"];
+    openssl(dir, &[&["req", "-x509", "-subj", "/CN=Other", "-out", "ca.crt"], &key[..]].concat());
+    let leaf = ["-key", "ca.key", "-subj", "/CN=x0", "-CA", "ca.crt", "-CAkey", "ca.key"];
+    let leaf = [&["req", "-x509", "-set_serial", "1", "-out", "x0.crt"], &leaf[..]].concat();
+    openssl(dir, &leaf);
+    let sign = ["-cert", "ca.crt", "-keyfile", "ca.key", "-out", "other.crl"];
+    openssl(dir, &[&["ca", "-config", "ca.cnf", "-gencrl"], &sign[..]].concat());
+    let said = station.run(&["inspect", "other.crl"]);
+    for entry in
+        ["01 since 2026-01-01T00:00:00Z: certificateHold", ": removeFromCRL", ": superseded"]
+    {
+        assert!(said.stdout.contains(entry), "no {entry:?} in {said:?}");
+    }
+    assert!(!said.stdout.contains("unspecified"), "{said:?}");
+    let refused = station.run(&["verify", "x0.crt", "--trusted", "ca.crt", "--crl", "other.crl"]);
+    assert_eq!(refused.code, 18, "{refused:?}");
+    assert!(
+        refused.stderr.contains("was revoked on 2026-01-01T00:00:00Z: certificateHold"),
+        "{refused:?}"
+    );
+    // Nothing here can take it back, so nothing here holds.
+    let made = station.run(&["revoke", "--serial", "01", "--reason", "certificateHold"]);
+    assert_eq!(made.code, 2, "{made:?}");
 }
 
 /// A CRL that says where it is published, for certificates that say the same.

@@ -14,7 +14,7 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use provision_testkit::cli::Ran;
 
-use crate::site::Site;
+use crate::site::{Site, free_address};
 use crate::station::Station;
 use crate::tools::openssl;
 
@@ -218,12 +218,12 @@ fn header(tag: u8, len: usize) -> Vec<u8> {
     [&[tag, 0x84], &(len as u32).to_be_bytes()[..]].concat()
 }
 
-/// Writes a CRL of 900,000 entries, which nobody signed, one of them with a tag of its own. Returns where that one
+/// Writes a CRL of a million entries, which nobody signed, one of them with a tag of its own. Returns where that one
 /// begins.
 ///
 /// Piece by piece: what this process has in memory counts as its children's.
 fn write_long_crl(path: &Path, odd: usize, tag: u8) -> usize {
-    const COUNT: usize = 900_000;
+    const COUNT: usize = 1_000_000;
     let reason = [0x30, 0x0c, 0x30, 0x0a, 6, 3, 0x55, 0x1d, 0x15, 4, 3, 0x0a, 1, 1];
     let fields = [&[2, 16][..], &[7; 16], &[0x17, 13], b"260101000000Z", &reason].concat();
     let entry = [&header(0x30, fields.len()), &fields[..]].concat();
@@ -263,7 +263,7 @@ fn a_long_crl_that_is_bad_at_its_end_is_named_at_once() {
     alone(NAME, || {
         let (site, _) = material();
         let dir = site.path();
-        let odd_at = write_long_crl(&dir.join("entry.der"), 898_000, 2);
+        let odd_at = write_long_crl(&dir.join("entry.der"), 998_000, 2);
         write_pem(dir, "entry");
         write_long_crl(&dir.join("good.der"), 0, 0x30);
         write_pem(dir, "good");
@@ -276,7 +276,7 @@ fn a_long_crl_that_is_bad_at_its_end_is_named_at_once() {
         cut("good.pem", 30, "end.pem");
         cut("good.pem", 3, "line.pem");
         cut("good.der", 1, "end.der");
-        cut("good.pem", 0, "byte.pem").write_all_at(b"!", 58_000_000).unwrap();
+        cut("good.pem", 0, "byte.pem").write_all_at(b"!", 65_000_000).unwrap();
         let character = odd_at / 3 * 4 + odd_at % 3;
         let in_pem = "-----BEGIN X509 CRL-----\n".len() + character / 64 * 65 + character % 64;
         let no_crl = format!("from DER byte {odd_at} on no CRL");
@@ -284,7 +284,7 @@ fn a_long_crl_that_is_bad_at_its_end_is_named_at_once() {
             ("end.pem", "the PEM block at byte 0 is broken: it has no END line"),
             ("line.pem", "its END line does not end"),
             ("end.der", "but the file has "),
-            ("byte.pem", "byte 58000000 of the file is 0x21"),
+            ("byte.pem", "byte 65000000 of the file is 0x21"),
             ("entry.der", &no_crl),
             ("entry.pem", &format!("{no_crl} (byte {in_pem} of the file)")),
         ] {
@@ -294,6 +294,60 @@ fn a_long_crl_that_is_bad_at_its_end_is_named_at_once() {
                 let ran = refuses(&site, &words(line, file), file, Stdio::null);
                 assert!(ran.stderr.contains(expected), "{line} {file}: {ran:?}");
             }
+        }
+    });
+}
+
+/// A good one is in memory once, in DER, whatever is done with it.
+#[test]
+fn a_long_crl_that_is_good_is_in_memory_once() {
+    // 47 MiB, and the program itself.
+    const ONCE: i64 = 80 << 20;
+    const NAME: &str = "hostile_files::a_long_crl_that_is_good_is_in_memory_once";
+    alone(NAME, || {
+        let site = Site::new();
+        let dir = site.path();
+        site.client("alice", &[]);
+        site.crls("short");
+        write_long_crl(&dir.join("good.der"), 0, 0x30);
+        write_pem(dir, "good");
+        fs::copy(dir.join("short/crl/all.crl"), dir.join("all.pem")).unwrap();
+        let mut all = File::options().append(true).open(dir.join("all.pem")).unwrap();
+        std::io::copy(&mut File::open(dir.join("good.pem")).unwrap(), &mut all).unwrap();
+        let address = free_address();
+        site.config("nginx", address, &[]);
+        let nginx = site.nginx(address);
+        let doctor = format!(
+            "doctor localhost:{} --ca ca/server-root.crt --cert alice/client.crt --key alice/client.key \
+             --crl FILE",
+            address.port()
+        );
+        for (line, file, code) in [
+            ("inspect FILE --dates", "good.der", 0),
+            ("convert FILE --out new.pem", "good.der", 0),
+            ("convert FILE --outform der --out new.der", "good.pem", 0),
+            // By no CA that is known here.
+            (
+                "verify alice/client.crt --trusted ca/device-ca-bundle.crt --crl FILE",
+                "good.pem",
+                18,
+            ),
+            ("config nginx --crl FILE --out new", "all.pem", 0),
+            // Once more: what is there is compared with it.
+            ("config nginx --crl FILE --out new", "all.pem", 0),
+            (&doctor, "all.pem", 0),
+        ] {
+            let ran = site.run(&words(line, file));
+            assert_eq!(ran.code, code, "{line}: {ran:?}");
+            let peak = children().max_rss() * 1024;
+            assert!(peak < ONCE, "{line}: {peak} bytes");
+        }
+        drop(nginx);
+        for (made, from) in
+            [("new.pem", "good.pem"), ("new.der", "good.der"), ("new/crl/all.crl", "all.pem")]
+        {
+            let same = Command::new("cmp").args([made, from]).current_dir(dir).status().unwrap();
+            assert!(same.success(), "{made} is not {from}");
         }
     });
 }
