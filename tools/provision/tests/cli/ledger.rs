@@ -55,6 +55,8 @@ fn a_lot_takes_as_many_as_it_may() {
     let (ran, _) = enroll("sensor-0005", &["--lot", "W48"]);
     assert_eq!(ran.code, 13, "{ran:?}");
     assert!(ran.stderr.contains("lot W48 is closed"), "{ran:?}");
+    let closed = one(&station, &["lot", "close", "--id", "W47"]);
+    assert_eq!((&closed["used"], &closed["enrolled"]), (&2.into(), &2.into()));
     let lots = events(&station.run(&["--json", "lot", "list"]));
     assert_eq!(lots.iter().map(|lot| &lot["lot"]).collect::<Vec<_>>(), ["W47", "W48"]);
     let other = station.run(&["lot", "create", "--id", "W47", "--quota", "3"]);
