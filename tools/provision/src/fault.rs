@@ -574,7 +574,7 @@ impl Fault {
             return hint;
         }
         match self {
-            Self::Usage(_) => "see `provision --help`",
+            Self::Usage(_) => "`--help` behind the command shows what it takes, with an example",
             Self::Records { .. } => {
                 "no device was touched; may you write there, and is there room? `--records` names \
                  another directory"
@@ -825,7 +825,7 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
         }
         StorageFault::ReadOnly => {
             "nothing left unrecorded; a ledger in a file needs a file and a directory that you may \
-             write to, one in PostgreSQL a server that is no copy of another"
+             write to"
         }
         StorageFault::DiskFull => {
             "nothing left unrecorded; make room where the ledger is, and run the same command again"
@@ -852,6 +852,11 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
                 "nothing left unrecorded; the tables' owner gives a station its rights: `GRANT \
                  SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ROLE` (who only looks needs \
                  SELECT alone; `ledger create` and `ledger upgrade` are for the owner)"
+            }
+            DatabaseRefusal::ReadOnly => {
+                "nothing left unrecorded; a standby only serves who looks: `--ledger` has to name the \
+                 server that it copies, or both with `target_session_attrs=read-write`; after a \
+                 failover somebody has to promote it"
             }
             DatabaseRefusal::TooManyConnections => {
                 "nothing left unrecorded; wait and run the same command again, or have the server \

@@ -311,6 +311,32 @@ fn a_station_that_is_refused_while_it_runs_goes_on_and_says_why() {
     }
 }
 
+/// After a failover the address may lead to what is a standby now, until somebody promotes it.
+#[test]
+fn a_server_that_becomes_a_standby_is_gone_on_without() {
+    let mut factory = by_password();
+    factory.keep = true;
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+    factory.server.0.stand_by().unwrap();
+    factory.make(&mut station, "d2", &Key::new(), NOW_S + 1).unwrap();
+    assert_eq!(alone(&mut station), [("read-only", 4)]);
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(alone(&mut station), [], "it is said once");
+    drop(station);
+    match factory.try_station("a", 4, NOW_S + 61) {
+        Err(FallbackError::Open(OpenError::Storage(error)) | FallbackError::Storage(error)) => {
+            assert!(error.to_string().contains("(it is a standby"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    administer(&factory, "SELECT pg_promote()");
+    let mut station = factory.station("a", 4, NOW_S + 62);
+    assert_eq!(merged(&mut station).certificates, 1);
+    assert_eq!(factory.enrolled(), ["d1", "d2"]);
+    factory.assert_sound(&["a"]);
+}
+
 #[test]
 fn a_server_that_comes_back_and_refuses_is_told_of_once() {
     let mut factory = by_password();
