@@ -150,7 +150,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     // A scanner that is no terminal types into a pipe.
     let typed = !scans || stdin().is_terminal();
     let mut screen = (report.is_watched() && typed && !arguments.plain)
-        .then(|| Screen::open(arguments.job.lot.as_ref().map(Lot::as_str), scans))
+        .then(|| {
+            let JobArguments { lot, operator, .. } = &arguments.job;
+            Screen::open(lot.as_ref().map(Lot::as_str), operator.as_ref(), scans)
+        })
         .transpose()?;
     let (watch, mut unsaid) = (Watch::default(), None);
     let stopped_by = thread::scope(|scope| {
