@@ -944,7 +944,9 @@ fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
              nothing was signed for it"
         }
         EnrollmentFault::Policy(PolicyFault::KnownWithOtherKey { .. }) => {
-            "was the device erased, or the serial used twice? Nothing was signed"
+            "was the device erased, or the serial used twice? Nothing was signed; for one that was \
+             erased `--accept-new-key` is the word: it gets a new certificate, and the one it had is \
+             revoked"
         }
         EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. }) => {
             "a cloned device or a broken random number generator: find out before going on"

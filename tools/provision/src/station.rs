@@ -166,7 +166,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                 listen_for_scans(tell.clone());
             }
             let (mut serving, mut stopped_by) = (0_usize, None);
-            let mut look_at = Instant::now();
+            let (mut look_at, mut has_looked) = (Instant::now(), false);
             let mut scans_ended = false;
             loop {
                 for news in shared.job.books.news() {
@@ -194,6 +194,15 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                 if !ending.is_wished() && Instant::now() >= look_at {
                     look_at = Instant::now() + LOOK_EACH;
                     let (slots, fault) = wanted.look();
+                    if fault.is_none()
+                        && !core::mem::replace(&mut has_looked, true)
+                        && let Some(text) = wanted.none_yet()
+                    {
+                        match &mut screen {
+                            Some(screen) => screen.note(&text),
+                            None => report.warning(&text, json!({}))?,
+                        }
+                    }
                     match (&mut screen, fault) {
                         (_, None) => {}
                         (Some(screen), Some(fault)) => screen.note(&fault.to_string()),
