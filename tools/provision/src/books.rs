@@ -168,19 +168,29 @@ impl Books {
         ledger: &mut LineLedger,
         records: &[Record],
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let mut stopped = lock(&self.signing).stopped;
-        let recorded = ledger.together(system::now_s()?, |ledger| {
-            let each = records.iter().map(|record| {
-                let recorded = match record {
-                    Record::Issued(_) if stopped => Err(Fault::LineStopped),
-                    Record::Issued(chain) => ledger.record(chain, self.accept_new_key)?,
-                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
-                };
-                stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
-                Ok(recorded)
-            });
-            each.collect::<Result<Vec<_>, StorageError>>()
-        })?;
+        let stopped_before = lock(&self.signing).stopped;
+        let issued: Vec<&Chain> = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Issued(chain) if !stopped_before => Some(chain),
+                _ => None,
+            })
+            .collect();
+        let now_s = system::now_s()?;
+        let (recorded, stopped) =
+            ledger.together(&issued, self.accept_new_key, now_s, |ledger| {
+                let mut stopped = stopped_before;
+                let each = records.iter().map(|record| {
+                    let recorded = match record {
+                        Record::Issued(_) if stopped => Err(Fault::LineStopped),
+                        Record::Issued(chain) => ledger.record(chain)?,
+                        Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
+                    };
+                    stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
+                    Ok(recorded)
+                });
+                Ok((each.collect::<Result<Vec<_>, StorageError>>()?, stopped))
+            })?;
         lock(&self.signing).stopped |= stopped;
         Ok(recorded)
     }
