@@ -22,7 +22,7 @@ use crate::vault::{Vault, VaultFault};
 /// moved through it.
 const STACK_LEN: usize = 2_048;
 
-/// What fits through the line; [`Line`](crate::Line) knows its own.
+/// What fits through the line; [`Line`](crate::Line) knows its own, and keeps an [`Enrollee`] to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Limits {
@@ -72,6 +72,13 @@ impl<'a, P: VerifyP256 + 'static, const N: usize> Enrollee<'a, P, N> {
             staging: Staging::new(),
             verify: PhantomData,
         }
+    }
+
+    /// From now on says and sends no more than fits through this line, too.
+    pub(crate) fn keep_within(&mut self, line: Limits) {
+        let Limits { ask_len_max, chunk_len_max } = &mut self.limits;
+        *ask_len_max = line.ask_len_max.min(*ask_len_max);
+        *chunk_len_max = line.chunk_len_max.min(*chunk_len_max);
     }
 
     /// Answers one frame. `None`: the frame is no ask (the line echoes, or a device talks).

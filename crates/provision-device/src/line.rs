@@ -103,6 +103,8 @@ impl<const FRAME: usize> Line<FRAME> {
             Event::Frame(frame) => frame,
         };
         let header = Header { kind: Kind::Answer, ..frame.header };
+        // It may have been made for a longer line, and its answers would have no room here.
+        enrollee.keep_within(Self::LIMITS);
         let Some(answer) = enrollee.handle(&frame, vault, entropy) else {
             return (Served::Noise, &[]);
         };

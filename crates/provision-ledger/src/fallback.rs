@@ -181,15 +181,29 @@ impl Fallback {
         })
     }
 
-    /// Notes a certificate before the server is asked to record it. What this file refuses, the
+    /// Notes certificates before the server is asked to record them. What this file refuses, the
     /// server decides.
-    pub(crate) fn keep(&mut self, lot: &Lot, chain: &Chain, at_s: u64) -> Result<(), StorageError> {
-        let new =
-            NewEntry { chain, lot: Some(lot), replace: false, lease: None, issued_at_s: at_s };
-        match self.ledger.write(at_s, |session| add_entry(session, &new)) {
-            Err(RecordIssuedError::Storage(error)) => Err(error),
-            _ => Ok(()),
-        }
+    pub(crate) fn keep(
+        &mut self,
+        lot: &Lot,
+        chains: &[&Chain],
+        at_s: u64,
+    ) -> Result<(), StorageError> {
+        self.ledger.write(at_s, |session| {
+            chains.iter().try_for_each(|chain| {
+                let new = NewEntry {
+                    chain,
+                    lot: Some(lot),
+                    replace: false,
+                    lease: None,
+                    issued_at_s: at_s,
+                };
+                match add_entry(session, &new) {
+                    Err(RecordIssuedError::Storage(error)) => Err(error),
+                    _ => Ok(()),
+                }
+            })
+        })
     }
 
     /// Notes a certificate that the server has, and that it has it.
@@ -208,26 +222,18 @@ impl Fallback {
         }
     }
 
-    /// Notes a proof that the server has.
-    pub(crate) fn keep_proof(
+    /// Notes proofs that the server has.
+    pub(crate) fn keep_proofs(
         &mut self,
-        enrolled: &Enrolled,
+        proven: &[&Enrolled],
         at_s: u64,
     ) -> Result<(), StorageError> {
-        let kept = self.ledger.write(at_s, |session| {
-            let Some(entry) = entry_of(session, *enrolled.leaf_sha256())? else { return Ok(()) };
-            add_proof(session, enrolled)?;
-            mark(session, "entry", entry, KNOWN)?;
-            let proof = session.first(query::LAST_PROOF_ID, &[entry.into()], |row| row.int(0))?;
-            if let Some(proof) = proof {
-                mark(session, "proof", proof, KNOWN)?;
-            }
-            Ok::<_, RecordEnrolledError>(())
-        });
-        match kept {
-            Err(RecordEnrolledError::Storage(error)) => Err(error),
-            _ => Ok(()),
-        }
+        self.ledger.write(at_s, |session| {
+            proven.iter().try_for_each(|enrolled| match keep_proof(session, enrolled) {
+                Err(RecordEnrolledError::Storage(error)) => Err(error),
+                _ => Ok(()),
+            })
+        })
     }
 
     /// Whether a device may be made now, without the server.
@@ -251,29 +257,7 @@ impl Fallback {
         at_s: u64,
     ) -> Result<(), RecordIssuedError> {
         let holder = self.holder;
-        self.ledger.write(at_s, |session| {
-            let known = entry_of(session, chain.leaf_sha256())?;
-            if let Some(entry) = known {
-                return back(session, entry, holder, lot, profile).map_err(Into::into);
-            }
-            // Before anything that may pass: a clone stops the line.
-            let by_key = find(session, query::ENTRY_BY_KEY, chain.public_key().as_sec1().into())?;
-            if let Some(StoredEntry { entry, .. }) = by_key
-                && entry.device != *chain.device()
-            {
-                let device = chain.device().clone();
-                return Err(RecordIssuedError::KeyElsewhere { device, other: entry.device });
-            }
-            let lease = usable_lease(session, holder, lot, profile)?;
-            let new = NewEntry {
-                chain,
-                lot: Some(lot),
-                replace: false,
-                lease: Some(lease.sql_id()),
-                issued_at_s: at_s,
-            };
-            add_entry(session, &new)
-        })
+        self.ledger.write(at_s, |session| record(session, holder, lot, profile, chain))
     }
 
     /// What is known of a device here. A certificate that the server may not have takes a leased
@@ -340,6 +324,48 @@ impl Fallback {
         })?;
         Ok(merged)
     }
+}
+
+/// Records a certificate in the file alone. Refused before anything is written, if it is.
+pub(crate) fn record(
+    session: &mut Writing<'_>,
+    holder: LeaseHolder,
+    lot: &Lot,
+    profile: &str,
+    chain: &Chain,
+) -> Result<(), RecordIssuedError> {
+    let known = entry_of(session, chain.leaf_sha256())?;
+    if let Some(entry) = known {
+        return back(session, entry, holder, lot, profile).map_err(Into::into);
+    }
+    // Before anything that may pass: a clone stops the line.
+    let by_key = find(session, query::ENTRY_BY_KEY, chain.public_key().as_sec1().into())?;
+    if let Some(StoredEntry { entry, .. }) = by_key
+        && entry.device != *chain.device()
+    {
+        let device = chain.device().clone();
+        return Err(RecordIssuedError::KeyElsewhere { device, other: entry.device });
+    }
+    let lease = usable_lease(session, holder, lot, profile)?;
+    let new = NewEntry {
+        chain,
+        lot: Some(lot),
+        replace: false,
+        lease: Some(lease.sql_id()),
+        issued_at_s: session.at_s(),
+    };
+    add_entry(session, &new)
+}
+
+fn keep_proof(session: &mut Writing<'_>, enrolled: &Enrolled) -> Result<(), RecordEnrolledError> {
+    let Some(entry) = entry_of(session, *enrolled.leaf_sha256())? else { return Ok(()) };
+    add_proof(session, enrolled)?;
+    mark(session, "entry", entry, KNOWN)?;
+    let proof = session.first(query::LAST_PROOF_ID, &[entry.into()], |row| row.int(0))?;
+    if let Some(proof) = proof {
+        mark(session, "proof", proof, KNOWN)?;
+    }
+    Ok(())
 }
 
 /// A certificate that the server may not know.

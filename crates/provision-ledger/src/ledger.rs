@@ -276,7 +276,7 @@ pub enum StorageFault {
     /// Another program holds it, longer than one was willing to wait.
     #[error("it is locked by another program")]
     Locked,
-    /// It may be read, not written.
+    /// A file that may be read, not written.
     #[error("it cannot be written to")]
     ReadOnly,
     /// There is no room left on the disk.
@@ -350,7 +350,8 @@ impl StorageFault {
     /// Whether it may be there to be read, and nothing can be added to it.
     #[must_use]
     pub const fn is_read_only(&self) -> bool {
-        matches!(self, Self::ReadOnly | Self::Refused { refusal: DatabaseRefusal::NoRight, .. })
+        use DatabaseRefusal::{NoRight, ReadOnly};
+        matches!(self, Self::ReadOnly | Self::Refused { refusal: NoRight | ReadOnly, .. })
     }
 
     /// One word for programs.
@@ -385,6 +386,8 @@ pub enum DatabaseRefusal {
     NoDatabase,
     /// The role has not the right that is needed (42501).
     NoRight,
+    /// It is a standby, a copy of another server (it says so itself; 25006).
+    ReadOnly,
     /// It has as many connections as it may have, or the role has (53300). It passes by itself.
     TooManyConnections,
 }
@@ -396,6 +399,7 @@ impl DatabaseRefusal {
             Self::Role => "role",
             Self::NoDatabase => "no-database",
             Self::NoRight => "no-right",
+            Self::ReadOnly => "read-only",
             Self::TooManyConnections => "too-many-connections",
         }
     }
@@ -408,6 +412,7 @@ impl fmt::Display for DatabaseRefusal {
             Self::Role => "the database server does not let the role in",
             Self::NoDatabase => "the database server has no such database",
             Self::NoRight => "the role lacks a right in the database",
+            Self::ReadOnly => "the database server takes nothing new",
             Self::TooManyConnections => "the database server has no connection left",
         })
     }

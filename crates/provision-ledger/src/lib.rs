@@ -25,7 +25,7 @@
 //! PostgreSQL, or in memory for tests.
 //!
 //! ```text
-//!   store_and_forward, fallback   a server, and a file for when it is away
+//!   store_and_forward, fallback, forwarding   a server, and a file for when it is away
 //!   sql_ledger, together, certificates, lots, leases, search, audit, import
 //!                  the rules, once, for every database
 //!   session        one transaction: each row that is added gets its link, and the end is signed
@@ -60,6 +60,7 @@ mod connection;
 mod database;
 mod fallback;
 mod fault;
+mod forwarding;
 mod import;
 mod leases;
 mod ledger;
@@ -88,6 +89,7 @@ pub use certificates::{
 };
 pub use conflict::{ConflictCause, ConflictRecord};
 pub use fallback::{Fallback, FallbackError, Merged};
+pub use forwarding::Forwarding;
 pub use import::{ImportError, ImportHolder, ImportRow, Imported};
 pub use leases::{Lease, LeaseHolder, LeaseTerms};
 pub use ledger::{

@@ -253,6 +253,7 @@ impl SqlLedger {
                 session.add(Kind::LotClosed, &closing)?;
                 known.closed_at_s = Some(at_s);
             }
+            known.enrolled = enrolled(session, lot)?;
             Ok(known)
         })
     }

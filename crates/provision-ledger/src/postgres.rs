@@ -296,14 +296,24 @@ impl Postgres {
             return Err(OpenError::NotDurable { place: url.to_string() });
         }
         if access == Access::Write {
+            database.check_takes_rows().map_err(failed)?;
             database.check_right_to_add().map_err(failed)?;
         }
         Ok(database)
     }
 
+    /// A standby has all roles and rights that its primary has.
+    fn check_takes_rows(&mut self) -> Result<(), StorageFault> {
+        self.none_of(
+            DatabaseRefusal::ReadOnly,
+            "SELECT 'it is a standby, a copy of another server' WHERE pg_is_in_recovery()",
+        )
+    }
+
     /// Whether rows can be added to the tables to which whatever is recorded adds some.
     fn check_right_to_add(&mut self) -> Result<(), StorageFault> {
         self.none_of(
+            DatabaseRefusal::NoRight,
             "SELECT current_user || ' may not add to ' || relname FROM pg_class
                 WHERE relname IN ('chain', 'head') AND pg_table_is_visible(oid)
                     AND NOT has_table_privilege(oid, 'INSERT')",
@@ -313,6 +323,7 @@ impl Postgres {
     /// A schema that the role may not use looks as if it were empty.
     fn check_schema_is_open(&mut self) -> Result<(), StorageFault> {
         self.none_of(
+            DatabaseRefusal::NoRight,
             "SELECT current_user || ' may not use the schema ' || nspname
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE relname = 'ledger_version' AND NOT has_schema_privilege(n.oid, 'USAGE')
@@ -321,16 +332,20 @@ impl Postgres {
         )
     }
 
-    /// A right is missing for each row, which says so.
-    fn none_of(&mut self, missing: &'static str) -> Result<(), StorageFault> {
+    /// Each row says what there is against us.
+    fn none_of(
+        &mut self,
+        refusal: DatabaseRefusal,
+        against: &'static str,
+    ) -> Result<(), StorageFault> {
         let mut found = Vec::new();
-        self.run(missing, &[], &mut |row| {
+        self.run(against, &[], &mut |row| {
             found.push(row.text(0)?);
             Ok(())
         })?;
         match found.is_empty() {
             true => Ok(()),
-            false => Err(refused(DatabaseRefusal::NoRight, found.join(", "))),
+            false => Err(refused(refusal, found.join(", "))),
         }
     }
 
@@ -415,7 +430,7 @@ impl Postgres {
         if self.connection.as_ref().is_none_or(Connection::is_closed) {
             self.reconnect()?;
         }
-        self.batch(match access {
+        let begun = self.batch(match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             // Whoever writes holds this lock until the end: what is read after it is what the last
             // writer committed, and nobody comes between.
@@ -423,7 +438,13 @@ impl Postgres {
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
                  SELECT pg_advisory_xact_lock(1347571542, hashtext(current_schema()))"
             }
-        })
+        });
+        // What was a primary a moment ago may have become a standby; the code that it refuses with
+        // is used for other things too.
+        if matches!(begun, Err(StorageFault::Other(_))) && access == Access::Write {
+            self.check_takes_rows()?;
+        }
+        begun
     }
 }
 
@@ -647,7 +668,7 @@ fn fault_of(error: &tokio_postgres::Error) -> StorageFault {
         | SqlState::NOT_NULL_VIOLATION
         | SqlState::RAISE_EXCEPTION => StorageFault::Rule { detail },
         SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_SERIALIZATION_FAILURE => StorageFault::Locked,
-        SqlState::READ_ONLY_SQL_TRANSACTION => StorageFault::ReadOnly,
+        SqlState::READ_ONLY_SQL_TRANSACTION => refused(DatabaseRefusal::ReadOnly, detail),
         SqlState::INVALID_PASSWORD => refused(DatabaseRefusal::Password, detail),
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION => refused(DatabaseRefusal::Role, detail),
         SqlState::INVALID_CATALOG_NAME => refused(DatabaseRefusal::NoDatabase, detail),

@@ -22,6 +22,7 @@ use provision_wire::DeviceSerial;
 
 use crate::certificates::{Certificates as _, RevocationRecord};
 use crate::fallback::{Fallback, FallbackError, Merged};
+use crate::forwarding::Forwarding;
 use crate::leases::{Lease, LeaseTerms};
 use crate::ledger::{
     DatabaseRefusal, Ledger as _, RecordEnrolledError, RecordIssuedError, StorageError,
@@ -477,7 +478,7 @@ impl StoreAndForward {
         let LeaseWish { lot, profile, .. } = self.wish.clone();
         let issuance = Issuance { chain, lot: Some(&lot), replace };
         if !self.is_alone() {
-            self.fallback.keep(&lot, chain, at_s)?;
+            self.fallback.keep(&lot, &[chain], at_s)?;
         }
         if let State::AtServer { server, .. } = &mut self.state {
             let mut recorded = server.record(&issuance, at_s);
@@ -521,11 +522,59 @@ impl StoreAndForward {
                 }
                 recorded => {
                     recorded?;
-                    return Ok(self.fallback.keep_proof(enrolled, at_s)?);
+                    return Ok(self.fallback.keep_proofs(&[enrolled], at_s)?);
                 }
             }
         }
         self.fallback.record_enrolled(enrolled, at_s).map(|_| ())
+    }
+
+    /// Several records in one transaction at the server, and one in the file before it (`issued`, all
+    /// certificates among them) or after it (proofs): for many ports, which wait for one disk and one
+    /// server. Alone, in one transaction of the file. No key is replaced by them.
+    ///
+    /// `work` records them, and is called again if the server goes away in the middle, or if the last
+    /// places of the lot are those that this station has leased: what it found before counts no more.
+    /// Nothing of it may be acted on until this returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`], and whatever else ends `work`; each can be recorded by itself then.
+    pub fn together<'e, T>(
+        &mut self,
+        issued: &[&Chain],
+        at_s: u64,
+        mut work: impl FnMut(&mut Forwarding<'_, '_, 'e>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        if !self.is_alone() && !issued.is_empty() {
+            self.fallback.keep(&self.wish.lot, issued, at_s)?;
+        }
+        while let State::AtServer { server, .. } = &mut self.state {
+            let lot = &self.wish.lot;
+            let recorded = server.write(at_s, |session| {
+                let mut forwarding = Forwarding::new(session, lot, None);
+                let done = work(&mut forwarding)?;
+                Ok::<_, StorageError>((done, forwarding.proven, forwarding.wants_leased))
+            });
+            let given_back = match &recorded {
+                Ok((_, _, true)) => self.give_back_lease(at_s).map(|server| server.is_some()),
+                _ => Ok(false),
+            };
+            match given_back.and_then(|again| Ok((again, recorded?))) {
+                Ok((true, _)) => {}
+                Ok((false, (done, proven, _))) => {
+                    if !proven.is_empty() {
+                        self.fallback.keep_proofs(&proven, at_s)?;
+                    }
+                    return Ok(done);
+                }
+                Err(error) if is_away(&error) => self.go_alone(&error, at_s)?,
+                Err(error) => return Err(error),
+            }
+        }
+        let LeaseWish { lot, profile, .. } = &self.wish;
+        let alone = Some((self.fallback.holder(), profile.as_str()));
+        self.fallback.ledger.write(at_s, |session| work(&mut Forwarding::new(session, lot, alone)))
     }
 
     fn connect(&mut self, at_s: u64) -> Result<(), FallbackError> {

@@ -24,11 +24,12 @@ use crate::system;
 /// go on: their devices are as good as any, and half-delivered ones help nobody.
 pub(crate) struct Books {
     signing: Mutex<Signing>,
-    ledger: Mutex<LineLedger>,
-    /// The same ledger, for what is only looked up: so that waits for no write to the disk. What is
+    /// The same ledger once more, for what is only looked up: so that waits for no write to the disk. What is
     /// decided by it is judged again when it is recorded. None where a server may be away: then what
-    /// is known is in two places, and what is looked up is kept.
+    /// is known is in two places, and what is looked up is kept. Closed before the other one: who only
+    /// looks leaves what is in SQLite's log there, and a copy of the file would lack it.
     looking: Option<Mutex<LineLedger>>,
+    ledger: Mutex<LineLedger>,
     to_record: SharedTurn<Record, Result<(), Fault>>,
     /// What the operator should hear of the ledger's server. Apart, so that who shows it does not
     /// wait for a ledger that takes its time.
@@ -168,19 +169,29 @@ impl Books {
         ledger: &mut LineLedger,
         records: &[Record],
     ) -> Result<Vec<Result<(), Fault>>, Fault> {
-        let mut stopped = lock(&self.signing).stopped;
-        let recorded = ledger.together(system::now_s()?, |ledger| {
-            let each = records.iter().map(|record| {
-                let recorded = match record {
-                    Record::Issued(_) if stopped => Err(Fault::LineStopped),
-                    Record::Issued(chain) => ledger.record(chain, self.accept_new_key)?,
-                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
-                };
-                stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
-                Ok(recorded)
-            });
-            each.collect::<Result<Vec<_>, StorageError>>()
-        })?;
+        let stopped_before = lock(&self.signing).stopped;
+        let issued: Vec<&Chain> = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Issued(chain) if !stopped_before => Some(chain),
+                _ => None,
+            })
+            .collect();
+        let now_s = system::now_s()?;
+        let (recorded, stopped) =
+            ledger.together(&issued, self.accept_new_key, now_s, |ledger| {
+                let mut stopped = stopped_before;
+                let each = records.iter().map(|record| {
+                    let recorded = match record {
+                        Record::Issued(_) if stopped => Err(Fault::LineStopped),
+                        Record::Issued(chain) => ledger.record(chain)?,
+                        Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
+                    };
+                    stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
+                    Ok(recorded)
+                });
+                Ok((each.collect::<Result<Vec<_>, StorageError>>()?, stopped))
+            })?;
         lock(&self.signing).stopped |= stopped;
         Ok(recorded)
     }

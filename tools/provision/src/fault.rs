@@ -602,7 +602,7 @@ impl Fault {
             return hint;
         }
         match self {
-            Self::Usage(_) => "`--help` behind the command says what it takes, with an example",
+            Self::Usage(_) => "`--help` behind the command shows what it takes, with an example",
             Self::Records { .. } => {
                 "no device was touched; may you write there, and is there room? `--records` names \
                  another directory"
@@ -895,7 +895,7 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
         }
         StorageFault::ReadOnly => {
             "nothing left unrecorded; a ledger in a file needs a file and a directory that you may \
-             write to, one in PostgreSQL a server that is no copy of another"
+             write to"
         }
         StorageFault::DiskFull => {
             "nothing left unrecorded; make room where the ledger is, and run the same command again"
@@ -922,6 +922,11 @@ const fn storage_hint(fault: &StorageFault) -> Option<&'static str> {
                 "nothing left unrecorded; the tables' owner gives a station its rights: `GRANT \
                  SELECT, INSERT ON ALL TABLES IN SCHEMA public TO ROLE` (who only looks needs \
                  SELECT alone; `ledger create` and `ledger upgrade` are for the owner)"
+            }
+            DatabaseRefusal::ReadOnly => {
+                "nothing left unrecorded; a standby only serves who looks: `--ledger` has to name the \
+                 server that it copies, or both with `target_session_attrs=read-write`; after a \
+                 failover somebody has to promote it"
             }
             DatabaseRefusal::TooManyConnections => {
                 "nothing left unrecorded; wait and run the same command again, or have the server \
@@ -1009,7 +1014,9 @@ fn enrollment_hint(fault: &EnrollmentFault) -> &'static str {
              nothing was signed for it"
         }
         EnrollmentFault::Policy(PolicyFault::KnownWithOtherKey { .. }) => {
-            "was the device erased, or the serial used twice? Nothing was signed"
+            "was the device erased, or the serial used twice? Nothing was signed; for one that was \
+             erased `--accept-new-key` is the word: it gets a new certificate, and the one it had is \
+             revoked"
         }
         EnrollmentFault::Policy(PolicyFault::KeyElsewhere { .. }) => {
             "a cloned device or a broken random number generator: find out before going on"

@@ -92,8 +92,8 @@ pub(crate) struct JobArguments {
     #[arg(long)]
     pub no_seal: bool,
 
-    /// Who works here, for records, reports and events; not for the ledger. Up to 64 characters: a
-    /// name, initials, or a number.
+    /// Who works here, for records, reports, events and the screen; not for the ledger. Up to 64
+    /// characters: a name, initials, or a number.
     #[arg(long, value_name = "NAME", env = "PROVISION_OPERATOR")]
     pub operator: Option<Operator>,
 

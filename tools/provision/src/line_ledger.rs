@@ -4,8 +4,8 @@ use core::ops::ControlFlow;
 
 use provision_csr::PublicKey;
 use provision_ledger::{
-    Certificates as _, Found, Holder, Issuance, Ledger as _, Look, Looked, Lot, LotUse, News,
-    RevocationRecord, Search, SqlLedger, StorageError, StoreAndForward, Together,
+    Certificates as _, Forwarding, Found, Holder, Issuance, Ledger as _, Look, Looked, Lot, LotUse,
+    News, RevocationRecord, Search, SqlLedger, StorageError, StoreAndForward, Together,
 };
 use provision_station::evidence::{Chain, Enrolled, LiveCertificate, Standing};
 use provision_wire::DeviceSerial;
@@ -130,17 +130,26 @@ impl LineLedger {
         }
     }
 
-    /// Has `work` record as much as it likes. What was accepted is durable once this returns `Ok`.
-    pub(crate) fn together<T>(
+    /// Has `work` record as much as it likes, `issued` all certificates among it; by the operator's
+    /// word also in the place of others. What was accepted is durable once this returns `Ok`. `work`
+    /// may be called again, and begins anew then.
+    pub(crate) fn together<'e, T>(
         &mut self,
+        issued: &[&Chain],
+        replace: bool,
         now_s: u64,
-        work: impl FnOnce(&mut Recording<'_, '_, '_>) -> Result<T, StorageError>,
+        mut work: impl FnMut(&mut Recording<'_, '_, '_, 'e>) -> Result<T, StorageError>,
     ) -> Result<T, Fault> {
         Ok(match self {
             Self::One { ledger, lot } => ledger.together(now_s, |together| {
-                work(&mut Recording::One { together, lot: lot.as_ref() })
+                work(&mut Recording::One { together, lot: lot.as_ref(), replace })
             }),
-            Self::Forwarding { ledger, .. } => work(&mut Recording::Forwarding { ledger, now_s }),
+            // Which certificate ends by it, the server alone knows, and that may go away.
+            Self::Forwarding { ledger, .. } if replace => {
+                work(&mut Recording::OneByOne { ledger, now_s })
+            }
+            Self::Forwarding { ledger, .. } => ledger
+                .together(issued, now_s, |forwarding| work(&mut Recording::Forwarding(forwarding))),
         }?)
     }
 
@@ -168,40 +177,41 @@ impl LineLedger {
 }
 
 /// What is recorded in one go; the inner result of each is its own.
-pub(crate) enum Recording<'r, 's, 'w> {
+pub(crate) enum Recording<'r, 's, 'w, 'e> {
     One {
         together: &'r mut Together<'s, 'w>,
         lot: Option<&'r Lot>,
+        replace: bool,
     },
-    /// To the server and to the file, each record by itself.
-    Forwarding {
+    /// To the server and to the file.
+    Forwarding(&'r mut Forwarding<'s, 'w, 'e>),
+    /// To both, each record by itself, and in the place of others.
+    OneByOne {
         ledger: &'r mut StoreAndForward,
         now_s: u64,
     },
 }
 
-impl Recording<'_, '_, '_> {
-    pub(crate) fn record(
-        &mut self,
-        chain: &Chain,
-        replace: bool,
-    ) -> Result<Result<(), Fault>, StorageError> {
+impl<'e> Recording<'_, '_, '_, 'e> {
+    pub(crate) fn record(&mut self, chain: &Chain) -> Result<Result<(), Fault>, StorageError> {
         let recorded = match self {
-            Self::One { together, lot } => {
-                together.record(&Issuance { chain, lot: *lot, replace })?
+            Self::One { together, lot, replace } => {
+                together.record(&Issuance { chain, lot: *lot, replace: *replace })?
             }
-            Self::Forwarding { ledger, now_s } => ledger.record(chain, replace, *now_s),
+            Self::Forwarding(forwarding) => forwarding.record(chain)?,
+            Self::OneByOne { ledger, now_s } => ledger.record(chain, true, *now_s),
         };
         Ok(recorded.map_err(Fault::from))
     }
 
     pub(crate) fn record_enrolled(
         &mut self,
-        enrolled: &Enrolled,
+        enrolled: &'e Enrolled,
     ) -> Result<Result<(), Fault>, StorageError> {
         let recorded = match self {
             Self::One { together, .. } => together.record_enrolled(enrolled)?.map(drop),
-            Self::Forwarding { ledger, now_s } => ledger.record_enrolled(enrolled, *now_s),
+            Self::Forwarding(forwarding) => forwarding.record_enrolled(enrolled)?,
+            Self::OneByOne { ledger, now_s } => ledger.record_enrolled(enrolled, *now_s),
         };
         Ok(recorded.map_err(Fault::from))
     }

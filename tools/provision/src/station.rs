@@ -150,7 +150,10 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
     // A scanner that is no terminal types into a pipe.
     let typed = !scans || stdin().is_terminal();
     let mut screen = (report.is_watched() && typed && !arguments.plain)
-        .then(|| Screen::open(arguments.job.lot.as_ref().map(Lot::as_str), scans))
+        .then(|| {
+            let JobArguments { lot, operator, .. } = &arguments.job;
+            Screen::open(lot.as_ref().map(Lot::as_str), operator.as_ref(), scans)
+        })
         .transpose()?;
     let (watch, mut unsaid) = (Watch::default(), None);
     let stopped_by = thread::scope(|scope| {
@@ -163,7 +166,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                 listen_for_scans(tell.clone());
             }
             let (mut serving, mut stopped_by) = (0_usize, None);
-            let mut look_at = Instant::now();
+            let (mut look_at, mut has_looked) = (Instant::now(), false);
             let mut scans_ended = false;
             loop {
                 for news in shared.job.books.news() {
@@ -191,6 +194,15 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                 if !ending.is_wished() && Instant::now() >= look_at {
                     look_at = Instant::now() + LOOK_EACH;
                     let (slots, fault) = wanted.look();
+                    if fault.is_none()
+                        && !core::mem::replace(&mut has_looked, true)
+                        && let Some(text) = wanted.none_yet()
+                    {
+                        match &mut screen {
+                            Some(screen) => screen.note(&text),
+                            None => report.warning(&text, json!({}))?,
+                        }
+                    }
                     match (&mut screen, fault) {
                         (_, None) => {}
                         (Some(screen), Some(fault)) => screen.note(&fault.to_string()),

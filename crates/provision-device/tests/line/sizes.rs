@@ -2,7 +2,7 @@
 //! ask is answered, and what was said of the limits is so.
 
 use provision_csr::{PortableKey, PortableP256, Subject, sha256};
-use provision_device::{Enrollee, FlashVault, Line, Served};
+use provision_device::{Enrollee, FlashVault, Limits, Line, Served};
 use provision_testkit::flash::PowerCutFlash;
 use provision_wire::frame::{frame_len_max, payload_len_max};
 use provision_wire::{
@@ -24,11 +24,11 @@ struct Device<const FRAME: usize> {
 }
 
 impl<const FRAME: usize> Device<FRAME> {
-    fn new() -> Self {
+    fn new(limits: Limits) -> Self {
         let subject = Subject::new(SERIAL).unwrap();
         Self {
             line: Line::new(),
-            enrollee: Enrollee::new(subject, Line::<FRAME>::LIMITS).unwrap(),
+            enrollee: Enrollee::new(subject, limits).unwrap(),
             vault: FlashVault::new(PowerCutFlash::new(8), 0..8 * 1024).unwrap(),
             entropy: Seeded::new(5),
             asked: 0,
@@ -62,7 +62,11 @@ impl<const FRAME: usize> Device<FRAME> {
 }
 
 fn check<const FRAME: usize>() {
-    let mut device = Device::<FRAME>::new();
+    check_told::<FRAME>(Line::<FRAME>::LIMITS);
+}
+
+fn check_told<const FRAME: usize>(limits: Limits) {
+    let mut device = Device::<FRAME>::new(limits);
     let hello = Ask::Hello { versions: VersionRange::OURS };
     let (ask_len_max, delivery_len_max) = device.ask(&hello, |answer| match answer {
         Answer::Hello(hello) => Some((hello.ask_len_max, hello.delivery_len_max)),
@@ -117,4 +121,20 @@ fn each_ask_is_answered_on_the_shortest_line_and_on_long_ones() {
     check::<600>();
     check::<{ frame_len_max(ANSWER_LEN_MAX) }>();
     check::<2048>();
+}
+
+/// An enrollee that was made for a longer line would have answers that have no room on this one: what
+/// fits is the line's to say.
+#[test]
+fn an_enrollee_with_the_limits_of_another_line_keeps_to_its_own() {
+    check_told::<{ frame_len_max(256) }>(Line::<2048>::LIMITS);
+    check_told::<600>(Limits { ask_len_max: usize::MAX, chunk_len_max: usize::MAX });
+    // Whoever wants less gets it.
+    let mut device = Device::<2048>::new(Line::<600>::LIMITS);
+    let hello = Ask::Hello { versions: VersionRange::OURS };
+    let ask_len_max = device.ask(&hello, |answer| match answer {
+        Answer::Hello(hello) => Some(hello.ask_len_max),
+        _ => None,
+    });
+    assert_eq!(ask_len_max as usize, payload_len_max(600));
 }

@@ -13,9 +13,9 @@ use ::postgres::NoTls;
 use provision_ledger::{
     Certificates as _, ConflictCause, Expected, Fallback, FallbackError, LeaseWish, Ledger as _,
     LotCheckError, LotRefusal, Merged, News, OpenError, RecordIssuedError, SqlLedger, State,
-    StorageFault, StoreAndForward,
+    StorageError, StorageFault, StoreAndForward,
 };
-use provision_station::evidence::Standing;
+use provision_station::evidence::{Chain, Enrolled, Standing};
 use tempfile::TempDir;
 
 use crate::backend::{Backend as _, Server, open_at, station_key};
@@ -126,6 +126,162 @@ fn merged(station: &mut StoreAndForward) -> Merged {
         News::Alone { .. } | News::Waiting { .. } => None,
     });
     merged.unwrap_or_else(|| panic!("{news:?}"))
+}
+
+/// What a station on many ports records in one go; of each, whether it was accepted, or why not.
+fn together(
+    station: &mut StoreAndForward,
+    issued: &[Chain],
+    proven: &[Enrolled],
+    at_s: u64,
+) -> Vec<String> {
+    let said = |result: Result<(), String>| result.err().unwrap_or_default();
+    let chains: Vec<&Chain> = issued.iter().collect();
+    let recorded = station.together(&chains, at_s, |forwarding| {
+        let mut each = Vec::new();
+        for chain in issued {
+            each.push(said(forwarding.record(chain)?.map_err(|error| error.to_string())));
+        }
+        for enrolled in proven {
+            let recorded = forwarding.record_enrolled(enrolled)?;
+            each.push(said(recorded.map_err(|error| error.to_string())));
+        }
+        Ok(each)
+    });
+    recorded.unwrap()
+}
+
+/// Devices of these numbers, and what they prove.
+fn devices(
+    factory: &mut Factory,
+    numbers: core::ops::RangeInclusive<u32>,
+) -> (Vec<Chain>, Vec<Enrolled>) {
+    numbers
+        .map(|number| {
+            let key = Key::new();
+            let chain = factory.ca.certify(&format!("d{number}"), &key);
+            let proven = enrolled(&chain, &key, [1; 32]);
+            (chain, proven)
+        })
+        .unzip()
+}
+
+#[test]
+fn records_of_many_ports_share_a_transaction_at_the_server_and_in_the_file() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    let heads = |factory: &Factory| {
+        let at_server = factory.server.open().audit(&Expected::default()).unwrap().heads;
+        let in_file = factory.fallback("a").ledger().audit(&Expected::default()).unwrap().heads;
+        (at_server, in_file)
+    };
+    let (chains, proofs) = devices(&mut factory, 1..=5);
+    let before = heads(&factory);
+    assert_eq!(together(&mut station, &chains, &[], NOW_S), [""; 5]);
+    let issued = heads(&factory);
+    assert_eq!((issued.0 - before.0, issued.1 - before.1), (1, 1));
+    // Again changes nothing: a run may be repeated.
+    assert_eq!(together(&mut station, &chains, &[], NOW_S + 1), [""; 5]);
+    assert_eq!(heads(&factory), issued);
+    assert_eq!(together(&mut station, &[], &proofs, NOW_S + 2), [""; 5]);
+    let proven = heads(&factory);
+    assert_eq!((proven.0 - issued.0, proven.1 - issued.1), (1, 1));
+
+    // Alone: in the file, and a clone among them stops nobody else's record.
+    factory.server.0.crash();
+    let (mut more, _) = devices(&mut factory, 6..=7);
+    let (clone, _) = devices(&mut factory, 8..=8);
+    let key = Key::new();
+    more.insert(1, factory.ca.certify("d9", &key));
+    more.insert(2, factory.ca.certify("clone", &key));
+    more.extend(clone);
+    let said = together(&mut station, &more, &[], NOW_S + 3);
+    assert_eq!([&said[0], &said[1], &said[3], &said[4]], [""; 4]);
+    assert!(said[2].contains("d9 has the key of device clone"), "{said:?}");
+    assert_eq!(alone(&mut station), [("unreachable", 4)]);
+    let (over, _) = devices(&mut factory, 10..=11);
+    let said = together(&mut station, &over, &[], NOW_S + 4);
+    assert!(said.iter().all(|said| said.contains("all 4 places")), "{said:?}");
+    factory.server.0.go_on().unwrap();
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(merged(&mut station).certificates, 4);
+    let devices: Vec<_> = factory.server.open().entries().unwrap();
+    assert_eq!(devices.len(), 9, "{devices:?}");
+    station.end(NOW_S + 61).unwrap();
+    assert_eq!(factory.used_and_leased(), (9, 0));
+    factory.assert_sound(&["a"]);
+}
+
+/// A station that dies while it asks the server, and starts without it, must know what it asked.
+#[test]
+fn what_many_ports_ask_the_server_to_record_is_in_the_file_before() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    let (chains, _) = devices(&mut factory, 1..=3);
+    let issued: Vec<&Chain> = chains.iter().collect();
+    let died = station.together(&issued, NOW_S, |forwarding| -> Result<(), StorageError> {
+        for chain in &chains {
+            forwarding.record(chain)?.unwrap();
+        }
+        assert_eq!(factory.fallback("a").ledger().entries().unwrap().len(), 3);
+        // As if it died: the server rolls all of it back.
+        Err(StorageError { place: String::new(), fault: StorageFault::Locked })
+    });
+    died.unwrap_err();
+    assert_eq!(factory.server.open().entries().unwrap(), []);
+    drop(station);
+    // Two are run again, alone, with what they have; the last one is brought to the server as well.
+    factory.server.0.crash();
+    let mut station = factory.station("a", 4, NOW_S + 1);
+    assert_eq!(together(&mut station, &chains[..2], &[], NOW_S + 1), [""; 2]);
+    factory.server.0.go_on().unwrap();
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(merged(&mut station).certificates, 3);
+    assert_eq!(factory.server.open().entries().unwrap().len(), 3);
+    station.end(NOW_S + 61).unwrap();
+    assert_eq!(factory.used_and_leased(), (3, 0));
+    factory.assert_sound(&["a"]);
+}
+
+/// One that the server refuses takes nothing of the others with it, and what the file knows of it is
+/// not what the server knows.
+#[test]
+fn of_many_records_each_is_refused_by_itself() {
+    let mut factory = Factory::with_quota(100);
+    let mut station = factory.station("a", 4, NOW_S);
+    let key = Key::new();
+    let known = factory.ca.certify("known", &key);
+    factory.server.open().record_issued_in(Some(&lot("W47")), &known, NOW_S).unwrap();
+    let (mut chains, _) = devices(&mut factory, 1..=2);
+    chains.insert(1, factory.ca.certify("clone", &key));
+    let (_, unknown) = devices(&mut factory, 3..=3);
+    let said = together(&mut station, &chains, &unknown, NOW_S);
+    assert_eq!((said[0].as_str(), said[2].as_str()), ("", ""));
+    assert!(said[1].contains("known has the key of device clone"), "{said:?}");
+    assert!(said[3].contains("d3"), "{said:?}");
+    let known: Vec<_> = factory.server.open().entries().unwrap();
+    let known: Vec<_> = known.iter().map(|entry| entry.device.to_string()).collect();
+    assert_eq!(known, ["known", "d1", "d2"]);
+    station.end(NOW_S + 1).unwrap();
+    factory.assert_sound(&["a"]);
+}
+
+/// The last places are those that the station itself has leased: it gives them back, and all of it is
+/// recorded, once.
+#[test]
+fn many_records_for_the_last_places_of_a_lot() {
+    let mut factory = Factory::with_quota(5);
+    let mut station = factory.station("a", 4, NOW_S);
+    assert_eq!(factory.used_and_leased(), (0, 2));
+    let (chains, proofs) = devices(&mut factory, 1..=6);
+    let said = together(&mut station, &chains, &[], NOW_S);
+    assert_eq!(said[..5], [""; 5], "{said:?}");
+    assert!(said[5].contains("is full"), "{said:?}");
+    assert_eq!(together(&mut station, &[], &proofs[..5], NOW_S + 1), [""; 5]);
+    assert_eq!(factory.enrolled().len(), 5);
+    station.end(NOW_S + 2).unwrap();
+    assert_eq!(factory.used_and_leased(), (5, 0));
+    factory.assert_sound(&["a"]);
 }
 
 #[test]
@@ -309,6 +465,32 @@ fn a_station_that_is_refused_while_it_runs_goes_on_and_says_why() {
         assert_eq!(factory.enrolled(), ["d1", "d2", "d3", "d4", "d5"]);
         factory.assert_sound(&["a"]);
     }
+}
+
+/// After a failover the address may lead to what is a standby now, until somebody promotes it.
+#[test]
+fn a_server_that_becomes_a_standby_is_gone_on_without() {
+    let mut factory = by_password();
+    factory.keep = true;
+    let mut station = factory.station("a", 4, NOW_S);
+    factory.make(&mut station, "d1", &Key::new(), NOW_S).unwrap();
+    factory.server.0.stand_by().unwrap();
+    factory.make(&mut station, "d2", &Key::new(), NOW_S + 1).unwrap();
+    assert_eq!(alone(&mut station), [("read-only", 4)]);
+    station.look_for_server(NOW_S + 60).unwrap();
+    assert_eq!(alone(&mut station), [], "it is said once");
+    drop(station);
+    match factory.try_station("a", 4, NOW_S + 61) {
+        Err(FallbackError::Open(OpenError::Storage(error)) | FallbackError::Storage(error)) => {
+            assert!(error.to_string().contains("(it is a standby"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    administer(&factory, "SELECT pg_promote()");
+    let mut station = factory.station("a", 4, NOW_S + 62);
+    assert_eq!(merged(&mut station).certificates, 1);
+    assert_eq!(factory.enrolled(), ["d1", "d2"]);
+    factory.assert_sound(&["a"]);
 }
 
 #[test]

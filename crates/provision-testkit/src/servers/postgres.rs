@@ -140,6 +140,22 @@ impl Postgres {
     ///
     /// It does not come up.
     pub fn go_on(&mut self) -> io::Result<()> {
+        self.go_on_until("database system is ready to accept connections")
+    }
+
+    /// Goes on as a standby, which waits for what a primary would write; `SELECT pg_promote()` ends
+    /// that.
+    ///
+    /// # Errors
+    ///
+    /// It does not come up.
+    pub fn stand_by(&mut self) -> io::Result<()> {
+        self.end(Signal::SIGINT);
+        fs::write(self.path().join("data/standby.signal"), "")?;
+        self.go_on_until("database system is ready to accept read-only connections")
+    }
+
+    fn go_on_until(&mut self, said: &str) -> io::Result<()> {
         let dir = self.directory.path();
         let setting =
             |name: &str, value: &str| [OsString::from("-c"), format!("{name}={value}").into()];
@@ -159,7 +175,7 @@ impl Postgres {
             words.extend(setting(name, value));
         }
         let program = words.remove(0);
-        let ready = Ready::Says("database system is ready to accept connections");
+        let ready = Ready::Says(said);
         let program = program.to_string_lossy().into_owned();
         self.started = Some(Started::start(&program, words, dir, self.address, ready)?);
         Ok(())

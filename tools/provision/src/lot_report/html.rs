@@ -44,6 +44,7 @@ pub(super) fn write(lot: &LotReport, figures: &Figures) -> String {
 
 fn head(lot: &LotReport, figures: &Figures) -> Markup {
     let stations: Vec<String> = figures.stations.iter().map(|one| printable(one)).collect();
+    let operators: Vec<String> = figures.operators.iter().map(|one| printable(one)).collect();
     html! {
         p class="faint" {
             @if let Some((from, to)) = figures.span_ms {
@@ -51,6 +52,7 @@ fn head(lot: &LotReport, figures: &Figures) -> Markup {
                 @if !stations.is_empty() { ", " (stations.join(", ")) }
                 ". "
             }
+            @if !operators.is_empty() { "Operators: " (operators.join(", ")) ". " }
             @if let Some(profile) = &lot.profile { "Profile " (printable(profile)) ". " }
             @if let Some(closed_at_s) = lot.closed_at_s { "Closed " (time_text(closed_at_s)) ". " }
             "Made " (time_text(lot.made_at_s)) " from " (printable(&lot.ledger))

@@ -18,6 +18,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use super::slot::Told;
 use super::tally::Tally;
 use crate::fault::Fault;
+use crate::operator::Operator;
 use board::Board;
 
 /// The terminal, until it is dropped.
@@ -39,7 +40,11 @@ pub(super) enum Wish {
 
 impl Screen {
     /// Takes the terminal over. `scans`: whether what is typed is for slots.
-    pub(super) fn open(lot: Option<&str>, scans: bool) -> Result<Self, Fault> {
+    pub(super) fn open(
+        lot: Option<&str>,
+        operator: Option<&Operator>,
+        scans: bool,
+    ) -> Result<Self, Fault> {
         let terminal = ratatui::try_init()?;
         let (send, keys) = channel();
         // By a thread of its own, which is not waited for: on a terminal that was closed a read may
@@ -56,7 +61,9 @@ impl Screen {
                 }
             }
         });
-        Ok(Self { terminal, board: Board::new(lot, scans), keys })
+        let mut board = Board::new(lot, scans);
+        board.operator = operator.map(ToString::to_string);
+        Ok(Self { terminal, board, keys })
     }
 
     /// Takes in what a slot tells.

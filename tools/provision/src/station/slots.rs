@@ -135,6 +135,18 @@ impl Wanted {
         (new, fault)
     }
 
+    /// What is said if there is no slot yet: a station that waits for a port must not look as one that
+    /// waits for devices.
+    pub(super) fn none_yet(&self) -> Option<String> {
+        self.known.is_empty().then(|| {
+            format!(
+                "no port is there for {}: the station waits until one is plugged in; `provision \
+                 ports` lists those that are there",
+                self.patterns.join(", ")
+            )
+        })
+    }
+
     /// The slot that one of these ports would be, if a pattern asks for it and no slot has its place.
     fn slot_for(&self, port: &SerialPortInfo, ports: &[SerialPortInfo]) -> Option<Slot> {
         let slot = self.patterns.iter().find_map(|pattern| match pattern.strip_prefix("usb:") {

@@ -55,6 +55,8 @@ fn a_lot_takes_as_many_as_it_may() {
     let (ran, _) = enroll("sensor-0005", &["--lot", "W48"]);
     assert_eq!(ran.code, 13, "{ran:?}");
     assert!(ran.stderr.contains("lot W48 is closed"), "{ran:?}");
+    let closed = one(&station, &["lot", "close", "--id", "W47"]);
+    assert_eq!((&closed["used"], &closed["enrolled"]), (&2.into(), &2.into()));
     let lots = events(&station.run(&["--json", "lot", "list"]));
     assert_eq!(lots.iter().map(|lot| &lot["lot"]).collect::<Vec<_>>(), ["W47", "W48"]);
     let other = station.run(&["lot", "create", "--id", "W47", "--quota", "3"]);
@@ -64,6 +66,30 @@ fn a_lot_takes_as_many_as_it_may() {
     assert_eq!(over.code, 2, "{over:?}");
     let missing = station.run(&["lot", "show", "--id", "x"]);
     assert_eq!(missing.code, 15, "{missing:?}");
+}
+
+/// Whoever keeps a copy of the file has all of it, once no program uses it: nothing stays beside it
+/// in SQLite's log, which a copy would lack without anybody's notice.
+#[test]
+fn a_copy_of_the_file_has_what_was_recorded_last() {
+    let station = Station::new();
+    let (port, _device) = device("sensor-0001", Trick::None);
+    let path = port.path().to_str().unwrap();
+    let endpoint = ["--endpoint", "10.0.2.100:8883"];
+    let by_port = ["--port", path];
+    let by_station = ["station", "--stop-after", "1", "--ports", path];
+    for arguments in [&by_port[..], &by_station] {
+        let ran = station.run(&[arguments, &endpoint].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(!station.path().join("ca/ledger.sqlite-wal").exists(), "{arguments:?}");
+        fs::copy(station.path().join("ca/ledger.sqlite"), station.path().join("copy.sqlite"))
+            .unwrap();
+        let links = |place: &[&str]| {
+            one(&station, &[&["ledger", "verify"], place].concat())["links"].as_u64().unwrap()
+        };
+        assert_eq!(links(&["--ledger", "copy.sqlite"]), links(&[]), "{arguments:?}");
+        fs::remove_file(station.path().join("copy.sqlite")).unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A station that goes on while its ledger's server is away, by the real program.
 
-use std::sync::{Arc, Mutex};
+use core::time::Duration;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
 
 use nix::sys::signal::Signal;
 use provision_testkit::impostor::Trick;
@@ -120,6 +122,46 @@ fn a_line_goes_on_without_its_server_and_merges() {
 }
 
 /// What only the server could have known is named when it is there again, and stops the line once.
+/// Ports that wait for the server at the same time wait for it once: each signature over the ledger's
+/// end is a transaction.
+#[test]
+fn ports_that_wait_for_the_server_wait_together() {
+    const PORTS: usize = 8;
+    let factory = Factory::with_quota("20");
+    let signatures = || factory.one(&["ledger", "verify"])["signatures"].as_u64().unwrap() as usize;
+    let before = signatures();
+    // Once all have their keys somebody else takes the server's turn, and then all go on.
+    let held = Arc::new(Barrier::new(PORTS + 1));
+    let devices: Vec<_> = (1..=PORTS)
+        .map(|number| {
+            let held = Arc::clone(&held);
+            let serial = format!("sensor-{number:04}");
+            with_an_accident(&serial, Stage::Keyed, move || {
+                held.wait();
+                held.wait();
+            })
+        })
+        .collect();
+    let ports = devices.iter().flat_map(|(port, _)| ["--port", port.path().to_str().unwrap()]);
+    let mut arguments: Vec<&str> = ports.collect();
+    arguments.extend(["--endpoint", "10.0.2.100:8883"]);
+    arguments.extend(factory.line("a.db"));
+    let ran = thread::scope(|scope| {
+        let running = scope.spawn(|| factory.station.run(&arguments));
+        held.wait();
+        let hold = "SELECT pg_advisory_lock(1347571542, hashtext('public')); SELECT pg_sleep(2)";
+        scope.spawn(|| factory.server.lock().unwrap().psql(hold).unwrap());
+        thread::sleep(Duration::from_millis(500));
+        held.wait();
+        running.join().unwrap()
+    });
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(factory.lot(), [8, 0, 8]);
+    // One for each certificate, each proof, and the lease would be 17 and more.
+    let made = signatures() - before;
+    assert!(made < 2 * PORTS - 2, "{made}");
+}
+
 #[test]
 fn a_clone_that_was_enrolled_elsewhere_meanwhile_stops_the_line() {
     let factory = Factory::with_quota("100");
@@ -169,7 +211,7 @@ fn a_station_outlives_its_server() {
         event["event"] == "result" && event["device"] == "sensor-0002"
     });
     factory.server.lock().unwrap().go_on().unwrap();
-    std::thread::sleep(core::time::Duration::from_secs(6));
+    thread::sleep(Duration::from_secs(6));
     fixture.put("sensor-0003", Trick::None);
     let back = running.wait_for("back", |event| event["event"] == "warning");
     assert_eq!((&back["alone"], &back["certificates"]), (&false.into(), &1.into()), "{back}");

@@ -8,6 +8,7 @@ mod certificates;
 mod config;
 mod doctor;
 mod enroll;
+mod help;
 mod hostile_files;
 mod impostors;
 mod key_files;

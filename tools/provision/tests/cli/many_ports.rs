@@ -354,6 +354,25 @@ fn ctrl_c_lets_a_run_finish_and_a_second_one_leaves_it_where_it_is() {
     }
 }
 
+/// A slip in a pattern, or nothing plugged in yet: it does not wait in silence.
+#[test]
+fn a_station_without_a_port_yet_says_that_it_waits() {
+    let station = Station::new();
+    let serving = station_on(&station, &["usb:no-such-hub", "/dev/no-such-*"], &[]);
+    let said = serving.wait_for("warning", |event| event["event"] == "warning");
+    let message = said["message"].as_str().unwrap();
+    assert!(message.contains("no port is there for usb:no-such-hub, /dev/no-such-*"), "{said}");
+    thread::sleep(Duration::from_millis(1200));
+    serving.signal(Signal::SIGTERM);
+    let (events, code) = serving.end();
+    assert_eq!(code, Some(0));
+    assert!(events.iter().all(|event| event["event"] == "station"), "said once: {events:?}");
+    // A slot without its port says so itself.
+    let serving = station_on(&station, &["/dev/no-such-port"], &[]);
+    let first = serving.wait_for("event", |_| true);
+    assert_eq!((&first["event"], &first["state"]), (&"slot".into(), &"no-port".into()));
+}
+
 #[test]
 fn a_station_without_ports_or_with_bad_slots_is_refused() {
     let station = Station::new();

@@ -130,3 +130,34 @@ fn a_database_that_may_only_be_read() {
     let call = |arguments: &[&str]| station.command(arguments);
     assert_serves_readers(&station, &call, &server.url_as("auditor"));
 }
+
+#[test]
+fn a_standby_serves_readers_and_is_named_to_who_writes() {
+    let mut server = Postgres::start().unwrap();
+    let station = Station::new();
+    assert_eq!(station.run(&["ledger", "create", "--ledger", &server.url()]).code, 0);
+    with_records(&station, &server.url());
+    server.stand_by().unwrap();
+    let call = |arguments: &[&str]| station.command(arguments);
+    assert_serves_readers(&station, &call, &server.url());
+    let refused = station.run(&["lot", "close", "--id", "W47", "--ledger", &server.url()]);
+    let said = "the database server takes nothing new (it is a standby, a copy of another server)";
+    assert!(refused.stderr.contains(said), "{refused:?}");
+    assert!(refused.stderr.contains("target_session_attrs=read-write"), "{refused:?}");
+    // The address that the hint speaks of: to the one of two that takes rows.
+    let both = |first: &Postgres, second: &Postgres| {
+        let [first, second] = [first, second].map(|server| {
+            let dir = server.path().display().to_string().replace('/', "%2F");
+            format!("{dir}:{}", server.address().port())
+        });
+        format!("postgres://postgres@{first},{second}/ledger?target_session_attrs=read-write")
+    };
+    let other = Postgres::start().unwrap();
+    assert_eq!(station.run(&["ledger", "create", "--ledger", &other.url()]).code, 0);
+    let made = ["lot", "create", "--id", "W48", "--quota", "1", "--ledger"];
+    let made = station.run(&[&made[..], &[&both(&server, &other)]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    server.psql("SELECT pg_promote()").unwrap();
+    let closed = station.run(&["lot", "close", "--id", "W47", "--ledger", &server.url()]);
+    assert!(closed.code == 0 && closed.stdout.contains("1 enrolled"), "{closed:?}");
+}

@@ -135,6 +135,8 @@ fn who_worked_there_is_noted_if_it_is_said() {
     let junit = report("junit");
     assert!(junit.contains(r#"<property name="operators" value="4711, A. Meier"/>"#), "{junit}");
     assert!(junit.contains("\noperator A. Meier</system-out>"), "{junit}");
+    let html = report("html");
+    assert!(html.contains("Operators: 4711, A. Meier. "), "{html}");
     let openhtf: Value = serde_json::from_str(&report("openhtf")).unwrap();
     let of = |run: &Value| run["metadata"]["operator_id"].clone();
     let operators: Vec<_> = openhtf.as_array().unwrap().iter().map(of).collect();

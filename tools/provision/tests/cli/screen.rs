@@ -90,8 +90,14 @@ fn assert_as_kept(name: &str, screen: &str) {
                 words[at - 1] = "N".into();
             }
         }
-        // What the lines around a title make up for.
-        words.join(" ").replace('─', "").trim_end().to_owned()
+        // What the lines around a title make up for, and the room before the operator's name.
+        let line = words.join(" ").replace('─', "");
+        match line.split_once("  operator ") {
+            Some((numbers, name)) => {
+                format!("{}  operator {}", numbers.trim_end(), name.trim_end())
+            }
+            None => line.trim_end().to_owned(),
+        }
     };
     let screen: String = screen.lines().map(|line| plain(line) + "\n").collect();
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cli/screens").join(name);
@@ -111,7 +117,7 @@ fn pass_and_fail_are_seen_and_the_cause_with_what_to_do() {
     bad.put("sensor-0002", Trick::BrokenSelfSignature);
     let terminal = Terminal::open(
         &station,
-        "station --slots station.toml --endpoint mqtt.example:8883 --lot L-7",
+        "station --slots station.toml --endpoint mqtt.example:8883 --lot L-7 --operator 'A. Meier'",
     );
     let screen = terminal.wait_for(&["passed 1  failed 1", "waits for a device"]);
     let hint = ["nothing was signed: this device does", "not show that it holds its key"];

@@ -116,8 +116,26 @@ struct ManyPorts {
     devices_per_hour: f64,
 }
 
+impl Part {
+    /// Whether a slower disk makes a difference to it.
+    const fn takes_disk_ms(self) -> bool {
+        matches!(self, Self::Ports | Self::Durable)
+    }
+}
+
+/// A number that would be measured as if nothing had been said of the disk is not printed.
+fn check_disk_ms(only: Option<Part>, disk_ms: u64) -> Result<(), Fault> {
+    if disk_ms == 0 || only.is_none_or(Part::takes_disk_ms) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        "`--disk-ms` is for `ports` and `durable`: leave it out, or `--only` one of those",
+    ))
+}
+
 /// `cargo xtask bench line`
 pub(crate) fn run(only: Option<Part>, disk_ms: u64, json: bool) -> Result<(), Fault> {
+    check_disk_ms(only, disk_ms)?;
     let wanted = |part| only.is_none_or(|only| only == part);
     if cfg!(debug_assertions) {
         let name = only.and_then(|part| part.to_possible_value());
@@ -285,6 +303,22 @@ impl OnePort {
             wire_seconds,
             ratio: (run.seconds - computing_seconds) / wire_seconds,
             turns: run.turns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slower_disk_is_for_the_parts_that_wait_for_it() {
+        for only in [None, Some(Part::Ports), Some(Part::Durable)] {
+            assert!(check_disk_ms(only, 8).is_ok(), "{only:?}");
+        }
+        for only in [Part::OnePort, Part::Ledger] {
+            assert!(check_disk_ms(Some(only), 0).is_ok(), "{only:?}");
+            assert!(check_disk_ms(Some(only), 8).is_err(), "{only:?}");
         }
     }
 }

@@ -28,6 +28,8 @@ const BIG_FROM: u16 = 9;
 #[derive(Debug)]
 pub(super) struct Board {
     lot: Option<String>,
+    /// Who works here, if that is said.
+    pub(super) operator: Option<String>,
     pub(super) lot_use: Option<LotUse>,
     pub(super) scans: bool,
     pub(super) typed: String,
@@ -87,6 +89,7 @@ impl Board {
     pub(super) fn new(lot: Option<&str>, scans: bool) -> Self {
         Self {
             lot: lot.map(Into::into),
+            operator: None,
             lot_use: None,
             scans,
             typed: String::new(),
@@ -135,7 +138,16 @@ impl Board {
         if height < 3 {
             return;
         }
-        frame.render_widget(self.header(tally), Rect { x: 0, y: 0, width, height: 1 });
+        let header = self.header(tally);
+        let room = usize::from(width).saturating_sub(header.width());
+        let place = Rect { x: 0, y: 0, width, height: 1 };
+        let reversed = Style::new().add_modifier(Modifier::REVERSED);
+        frame.render_widget(Paragraph::new(header).style(reversed), place);
+        if let Some(operator) = self.operator_in(room) {
+            let beside = operator.width() as u16;
+            let place = Rect { x: width.saturating_sub(beside), width: beside, ..place };
+            frame.render_widget(Paragraph::new(operator).style(reversed), place);
+        }
         let area = Rect { x: 0, y: 1, width, height: height - 2 };
         let (places, strip) = self.layout(area);
         // Those without a place are told of in the last line.
@@ -185,7 +197,7 @@ impl Board {
             .max_by_key(|(_, view)| view.since)
     }
 
-    fn header(&self, tally: &Tally) -> Paragraph<'_> {
+    fn header(&self, tally: &Tally) -> Line<'static> {
         // The lot's, of all stations and days; what follows is of this run.
         let lot = match (&self.lot, self.lot_use) {
             (None, _) => String::new(),
@@ -205,7 +217,23 @@ impl Board {
         if self.stopped {
             text = " THE LINE IS STOPPED: call the supervisor ".to_owned() + &text;
         }
-        Paragraph::new(text).style(Style::new().add_modifier(Modifier::REVERSED))
+        Line::from(text)
+    }
+
+    /// Who works here, at the end of the first line, in as many columns as the numbers leave: whoever
+    /// takes over sees whose name the records get. None if no three letters have room.
+    fn operator_in(&self, room: usize) -> Option<Line<'static>> {
+        let name = self.operator.as_ref()?;
+        let said = |name: &str| Line::from(format!("  operator {name} "));
+        let whole = said(name);
+        if whole.width() <= room {
+            return Some(whole);
+        }
+        let letters: Vec<char> = name.chars().collect();
+        (3..letters.len())
+            .rev()
+            .map(|len| said(&(String::from_iter(&letters[..len]) + "…")))
+            .find(|line| line.width() <= room)
     }
 
     fn footer(&self, hidden: usize) -> Paragraph<'_> {
@@ -460,6 +488,32 @@ mod tests {
         board.take("left", &Told::State(State::Empty { noise: false }));
         let shown = shown(&board, 80, 24);
         assert!(shown.contains(" lot W47: 312 of 5000  passed 0  failed 0"), "{shown}");
+    }
+
+    #[test]
+    fn who_works_here_stands_beside_the_numbers_as_far_as_there_is_room() {
+        let mut board = Board::new(Some("W47"), false);
+        let first = |board: &Board, width| {
+            let shown = shown(board, width, 24);
+            shown.lines().next().unwrap().trim_matches('"').to_owned()
+        };
+        let without = first(&board, 80);
+        assert!(!without.contains("operator"), "{without}");
+        board.operator = Some("A. Meier".into());
+        let whole = first(&board, 80);
+        assert!(whole.ends_with("  operator A. Meier "), "{whole}");
+        // Numbers go before names.
+        board.operator = Some("Maria Theodora Müller-Lüdenscheidt, night shift".into());
+        let cut = first(&board, 80);
+        assert!(cut.starts_with(without.trim_end()), "{cut}");
+        assert!(cut.ends_with("  operator Maria Theodora Müller-Lüdens… "), "{cut}");
+        assert_eq!(first(&board, 45), first(&Board::new(Some("W47"), false), 45));
+        // A letter may take two columns.
+        board.operator = Some("\u{5c71}\u{7530}".repeat(12));
+        let beside = board.operator_in(30).unwrap();
+        assert!((29..=30).contains(&beside.width()), "{beside}");
+        board.stop(&Fault::LineStopped);
+        assert!(first(&board, 80).contains("passed 0  failed 0"));
     }
 
     #[test]
