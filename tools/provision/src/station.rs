@@ -33,6 +33,7 @@ use provision_ledger::Lot;
 use provision_station::exchange::Patience;
 use serde_json::json;
 
+use crate::books::Books;
 use crate::ending::Ending;
 use crate::fault::Fault;
 use crate::job::{Job, JobArguments, Reset};
@@ -169,12 +170,7 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
             let (mut look_at, mut has_looked) = (Instant::now(), false);
             let mut scans_ended = false;
             loop {
-                for news in shared.job.books.news() {
-                    match &mut screen {
-                        Some(screen) => screen.note(&line_ledger::said(&news).0),
-                        None => line_ledger::tell(&news, report)?,
-                    }
-                }
+                tell_of_server(&shared.job.books, screen.as_mut(), report)?;
                 // What was scanned by then is run.
                 if scans_ended && !ending.is_wished() && !shared.scans.are_pending() {
                     report.warning(NO_MORE_SCANS, json!({}))?;
@@ -237,6 +233,8 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
                 };
                 // All that has come is taken in before anything is drawn.
                 while let Some(told) = next {
+                    // Before what came of it: a run that was made alone passes after that was said.
+                    tell_of_server(&shared.job.books, screen.as_mut(), report)?;
                     let result = match told {
                         News::Scanned(text) => {
                             scanned(&shared.scans, &text, screen.as_mut(), report)
@@ -320,6 +318,21 @@ pub(crate) fn run(arguments: &Station, report: &mut Report) -> Result<(), Fault>
         report.fault(None, &fault);
     }
     result
+}
+
+/// What there is to hear of the ledger's server.
+fn tell_of_server(
+    books: &Books,
+    mut screen: Option<&mut Screen>,
+    report: &mut Report,
+) -> Result<(), Fault> {
+    books.news().iter().try_for_each(|news| match &mut screen {
+        Some(screen) => {
+            screen.note(&line_ledger::said(news).0);
+            Ok(())
+        }
+        None => line_ledger::tell(news, report),
+    })
 }
 
 /// Hands a scan to the slot it is for.
