@@ -88,7 +88,7 @@ impl CaKey {
     }
 
     /// Files name it now: one in a token stays there.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn keep(&self) {
         if let Self::Token(key) = self {
             key.keep();
         }

@@ -67,7 +67,7 @@ pub fn import(dir: &Path, request: ImportRequest) -> Result<CaDirectory, ImportE
     }
     let keys = KeyStore::of(&key);
     let authority = Authority::new(issuing, key).map_err(ImportError::Unsuitable)?;
-    let mut server = match servers {
+    let server = match servers {
         ServerRoot::Imported if !chain.is_empty() => return Err(ImportError::NotSelfSigned),
         ServerRoot::Imported => None,
         ServerRoot::New(name) => {
@@ -82,7 +82,7 @@ pub fn import(dir: &Path, request: ImportRequest) -> Result<CaDirectory, ImportE
             Some(MadeAuthority::self_signed(new, &keys)?)
         }
     };
-    let made = make_directory(dir, |ca| {
+    let write = |ca: &CaDirectory| {
         let issuing = authority.certificate().der();
         let below_root = chain.len().saturating_sub(1);
         let mut issuers: Vec<&[u8]> = vec![issuing];
@@ -102,11 +102,9 @@ pub fn import(dir: &Path, request: ImportRequest) -> Result<CaDirectory, ImportE
         write_certificates(&ca.server_root_certificate(), &[server_certificate])?;
         server_key.write(&ca.server_root_key(), &protection)?;
         Ok(crate::files::sync_directory(ca.path())?)
-    })?;
-    if let Some(server) = &mut server {
-        server.key.keep();
-    }
-    Ok(made)
+    };
+    let keep = || server.iter().for_each(|made| made.key.keep());
+    Ok(make_directory(dir, write, keep)?)
 }
 
 /// The certificates above `issuing` in order, up to the self-signed one.

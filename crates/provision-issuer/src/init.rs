@@ -122,10 +122,8 @@ impl Default for CaValidity {
 /// may be left, and `dir` is not there.
 pub fn init(dir: &Path, request: &CaRequest) -> Result<CaDirectory, InitError> {
     check_vacant(dir)?;
-    let mut made = MadeCa::new(request)?;
-    let directory = make_directory(dir, |ca| made.write(ca, &request.protection))?;
-    made.keep();
-    Ok(directory)
+    let made = MadeCa::new(request)?;
+    make_directory(dir, |ca| made.write(ca, &request.protection), || made.keep())
 }
 
 /// A CA that was just made, with its keys at hand: deriving them anew from a passphrase takes a
@@ -147,9 +145,8 @@ pub struct OpenedCa {
 /// As [`init`].
 pub fn init_opened(dir: &Path, request: &CaRequest) -> Result<OpenedCa, InitError> {
     check_vacant(dir)?;
-    let mut made = MadeCa::new(request)?;
-    let directory = make_directory(dir, |ca| made.write(ca, &request.protection))?;
-    made.keep();
+    let made = MadeCa::new(request)?;
+    let directory = make_directory(dir, |ca| made.write(ca, &request.protection), || made.keep())?;
     let MadeCa { device_root, device_issuing, server_root } = made;
     let issuers = vec![device_issuing.certificate];
     let device = CaIssuer::new(issuers, device_root.certificate, device_issuing.key)?;
@@ -157,21 +154,24 @@ pub fn init_opened(dir: &Path, request: &CaRequest) -> Result<OpenedCa, InitErro
     Ok(OpenedCa { directory, device: device.into(), server: server.into() })
 }
 
-/// Has `write` fill a directory beside `dir` and moves that into place.
+/// Has `write` fill a directory beside `dir`, and moves that into place, which `moved` is told: from
+/// then on its files are there, even if that is not known to be durable.
 pub(crate) fn make_directory(
     dir: &Path,
     write: impl FnOnce(&CaDirectory) -> Result<(), InitError>,
+    moved: impl FnOnce(),
 ) -> Result<CaDirectory, InitError> {
     let target = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let staging = staging_beside(&target)?;
     files::create_directory(&staging)?;
-    let moved =
+    let in_place =
         write(&CaDirectory::at(&staging)).and_then(|()| move_into_place(&staging, &target, dir));
-    if moved.is_err() {
+    if in_place.is_err() {
         // What is there was made by this call, under a name nobody else has.
         let _ = fs::remove_dir_all(&staging);
     }
-    moved?;
+    in_place?;
+    moved();
     files::sync_directory(files::parent_of(&target))?;
     Ok(CaDirectory::at(dir))
 }
@@ -303,8 +303,8 @@ impl MadeCa {
         Ok(Self { device_root, device_issuing, server_root })
     }
 
-    fn keep(&mut self) {
-        for made in [&mut self.device_root, &mut self.device_issuing, &mut self.server_root] {
+    fn keep(&self) {
+        for made in [&self.device_root, &self.device_issuing, &self.server_root] {
             made.key.keep();
         }
     }

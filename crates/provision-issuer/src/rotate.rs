@@ -87,7 +87,7 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
     }
     let keys =
         CaKey::store_of(&ca.device_issuing_key(), &request.protection).map_err(OpenError::from)?;
-    let mut made = NewGeneration::new(&mut root, old, &keys, request)?;
+    let made = NewGeneration::new(&mut root, old, &keys, request)?;
     let retired = retire(&ca, old)?;
 
     let mut suffix = [0; 8];
@@ -98,6 +98,8 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
     let named = written.and_then(|()| {
         let next = ca.next();
         fs::rename(&staging, &next).map_err(FileError::on("create the directory", &next))?;
+        // From here on it is finished, now or by the next call.
+        made.keep();
         Ok(files::sync_directory(ca.path())?)
     });
     if let Err(error) = named {
@@ -105,8 +107,6 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
         let _ = fs::remove_dir_all(&staging);
         return Err(error);
     }
-    // From here on it is finished, now or by the next call.
-    made.keep();
     finish(&ca)?;
     Ok(rotated(&ca, retired, false))
 }
@@ -179,8 +179,8 @@ impl NewGeneration {
         Ok(Self { root: Some(new_root), issuing, cross: Some(cross) })
     }
 
-    fn keep(&mut self) {
-        for made in self.root.iter_mut().chain([&mut self.issuing]) {
+    fn keep(&self) {
+        for made in self.root.iter().chain([&self.issuing]) {
             made.key.keep();
         }
     }

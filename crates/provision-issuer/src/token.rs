@@ -148,7 +148,7 @@ impl Token {
             .map_err(refused("make a key pair"))?;
         let unkept = Some(Unkept { session: session.into(), handles: vec![made.0, made.1] });
         let mut key = self.key(&self.uri.key(name, &id))?;
-        key.unkept = unkept;
+        key.unkept = Mutex::new(unkept);
         Ok(key)
     }
 
@@ -161,7 +161,7 @@ impl Token {
             open: Mutex::new(Some(Open { session, handle: found.handle })),
             kind: found.kind,
             public_key: found.public_key,
-            unkept: None,
+            unkept: Mutex::new(None),
         })
     }
 
@@ -215,7 +215,7 @@ pub struct TokenKey {
     open: Mutex<Option<Open>>,
     kind: SignatureAlgorithm,
     public_key: SubjectPublicKeyInfoOwned,
-    unkept: Option<Unkept>,
+    unkept: Mutex<Option<Unkept>>,
 }
 
 struct Open {
@@ -264,8 +264,9 @@ impl TokenKey {
     }
 
     /// Something names it now, so it stays.
-    pub(crate) fn keep(&mut self) {
-        if let Some(mut unkept) = self.unkept.take() {
+    pub(crate) fn keep(&self) {
+        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut unkept) = unkept {
             unkept.handles.clear();
         }
     }
