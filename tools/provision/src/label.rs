@@ -214,7 +214,7 @@ pub(crate) fn run(arguments: &Label, report: &mut Report) -> Result<(), Fault> {
             }
             let count = all.len();
             report.result(
-                &format!("made {count} labels in {}; {left_out} left out", dir.display()),
+                &format!("labels made in {}: {count}; left out: {left_out}", dir.display()),
                 &json!({
                     "event": "result",
                     "directory": dir,

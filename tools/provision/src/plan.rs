@@ -89,8 +89,8 @@ pub(crate) fn show(
     let len = above + anchors + LEAF_AND_MORE;
     let fits = if len as u64 <= u64::from(delivery_len_max) { "fits" } else { "may not fit" };
     steps.push(format!(
-        "{} anchors for servers and the endpoint {host}:{port} would be delivered with it: about {len} \
-         bytes, which {fits} into the {delivery_len_max} that it takes",
+        "the endpoint {host}:{port} and anchors for servers ({}) would be delivered with it: about \
+         {len} bytes, which {fits} into the {delivery_len_max} that it takes",
         job.plan.server_anchors.len()
     ));
     steps.push("it would check and store all that, and prove it".into());

@@ -166,7 +166,7 @@ pub(crate) fn export(arguments: &Export, report: &mut Report) -> Result<(), Faul
         return Ok(());
     }
     report.result(
-        &format!("wrote {count} certificates to {}", arguments.out.display()),
+        &format!("certificates written to {}: {count}", arguments.out.display()),
         &json!({ "event": "result", "file": arguments.out, "certificates": count }),
     )
 }
