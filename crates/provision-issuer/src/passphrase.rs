@@ -44,8 +44,8 @@ pub(crate) type DerivedKey = Zeroizing<[u8; 32]>;
 
 impl Passphrase {
     /// As the PIN of a token.
-    pub(crate) fn to_pin(&self) -> cryptoki::types::AuthPin {
-        self.text.as_str().into()
+    pub(crate) fn as_pin(&self) -> &str {
+        &self.text
     }
 
     /// The longest passphrase, in bytes: what OpenSSL's tools read (`PEM_BUFSIZE`).

@@ -41,7 +41,19 @@ pub use uri::{TokenUri, TokenUriError};
 pub struct Token {
     uri: TokenUri,
     library: Pkcs11,
-    pin: AuthPin,
+    pin: Pin,
+}
+
+#[derive(Clone)]
+struct Pin {
+    text: AuthPin,
+    sha256: Vec<u8>,
+}
+
+impl Pin {
+    fn new(text: &str) -> Self {
+        Self { text: AuthPin::from(text.to_owned()), sha256: Sha256::digest(text).to_vec() }
+    }
 }
 
 impl Token {
@@ -56,7 +68,7 @@ impl Token {
         let pin = match (protection, uri.pin_source()) {
             // The passphrase may be that of other keys of the same CA.
             (_, Some(path)) => pin_in(path)?,
-            (KeyProtection::Encrypted(passphrase), None) => passphrase.to_pin(),
+            (KeyProtection::Encrypted(passphrase), None) => Pin::new(passphrase.as_pin()),
             (KeyProtection::InsecurePlaintext, None) => return Err(TokenFault::NeedsPin),
         };
         let token = Self { uri: uri.of_token(), library, pin };
@@ -97,13 +109,21 @@ impl Token {
             Access::Write => self.library.open_rw_session(slot),
         }
         .map_err(refused("open a session"))?;
-        match session.login(UserType::User, Some(&self.pin)) {
+        let given = (self.uri.clone(), self.pin.sha256.clone());
+        let mut refused_pins = REFUSED_PINS.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused_pins.contains(&given) {
+            return Err(TokenFault::WrongPin);
+        }
+        match session.login(UserType::User, Some(&self.pin.text)) {
             // One login holds for all sessions of a process (PKCS#11 section 5.6).
             Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
             Err(CryptokiError::Pkcs11(
                 RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
                 _,
-            )) => Err(TokenFault::WrongPin),
+            )) => {
+                refused_pins.push(given);
+                Err(TokenFault::WrongPin)
+            }
             Err(CryptokiError::Pkcs11(RvError::PinLocked, _)) => Err(TokenFault::PinLocked),
             Err(error) => Err(refused("log in")(error)),
         }
@@ -155,8 +175,13 @@ impl Token {
     /// The key that a URI names.
     fn key(&self, uri: &TokenUri) -> Result<TokenKey, TokenFault> {
         let (session, found) = self.find(uri)?;
+        let mut uri = uri.clone();
+        if uri.id.is_none() && !found.id.is_empty() {
+            // Another key may come into the token that the rest of the URI would name too.
+            uri.id = Some(found.id);
+        }
         Ok(TokenKey {
-            uri: uri.clone(),
+            uri,
             token: self.clone(),
             open: Mutex::new(Some(Open { session, handle: found.handle })),
             kind: found.kind,
@@ -185,7 +210,7 @@ impl Token {
             _ => return Err(TokenFault::NoPublicKey),
         };
         let (kind, public_key) = read_public_key(&session, public)?;
-        Ok((session, Found { handle, kind, public_key }))
+        Ok((session, Found { handle, id, kind, public_key }))
     }
 }
 
@@ -203,6 +228,8 @@ enum Access {
 
 struct Found {
     handle: ObjectHandle,
+    /// CKA_ID.
+    id: Vec<u8>,
     kind: SignatureAlgorithm,
     public_key: SubjectPublicKeyInfoOwned,
 }
@@ -341,17 +368,21 @@ impl fmt::Debug for TokenKey {
 }
 
 /// The first line of a file that only its owner reads.
-fn pin_in(path: &Path) -> Result<AuthPin, TokenFault> {
+fn pin_in(path: &Path) -> Result<Pin, TokenFault> {
     let contents = Zeroizing::new(files::read(path)?);
     if let Some(mode) = files::readable_by_others(path)? {
         return Err(TokenFault::PinReadableByOthers { path: path.to_owned(), mode });
     }
     let line = core::str::from_utf8(&contents).ok().and_then(|text| text.lines().next());
     match line {
-        Some(pin) if !pin.is_empty() => Ok(AuthPin::from(pin.to_owned())),
+        Some(pin) if !pin.is_empty() => Ok(Pin::new(pin)),
         _ => Err(TokenFault::NoPinInFile { path: path.to_owned() }),
     }
 }
+
+/// What a token refused is not given to it again by this process, which may try for weeks: a few more
+/// times, and the token is locked. By the digest of each.
+static REFUSED_PINS: Mutex<Vec<(TokenUri, Vec<u8>)>> = Mutex::new(Vec::new());
 
 /// As OpenSSL's and others' tools make them.
 const ID_LEN: usize = 16;

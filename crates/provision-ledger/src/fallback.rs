@@ -530,9 +530,16 @@ fn back(
     lot: &Lot,
     profile: &str,
 ) -> Result<(), LotCheckError> {
-    let backed = session
-        .first(query::BACKING, &[entry.into()], |row| Ok(row.natural(0)? + row.natural(1)? > 0))?;
-    if backed == Some(true) {
+    let outcome =
+        session.first(query::IS_FORWARDED, &["entry".into(), entry.into()], |row| row.int(0))?;
+    match outcome {
+        Some(KNOWN) => return Ok(()),
+        // The server refused it: a place of this station's does not make it good.
+        Some(_) => return Err(LotRefusal::NoLease { lot: lot.clone() }.into()),
+        None => {}
+    }
+    if session.first(query::BACKING, &[entry.into()], |row| Ok(row.natural(0)? > 0))? == Some(true)
+    {
         return Ok(());
     }
     let lease = usable_lease(session, holder, lot, profile)?;

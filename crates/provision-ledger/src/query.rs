@@ -182,11 +182,8 @@ pub(crate) const LAST_LEASE_OF_HOLDER: &str =
 
 pub(crate) const FALLBACK: &str = "SELECT holder FROM fallback";
 
-/// Whether a certificate has a place of a lease, and whether the server knows it.
-pub(crate) const BACKING: &str = "
-    SELECT (SELECT count(*) FROM lease_use WHERE lease_use.entry = ?1),
-           (SELECT count(*) FROM forwarded
-            WHERE forwarded.table_name = 'entry' AND forwarded.row_id = ?1)";
+/// Whether a certificate has a place of a lease.
+pub(crate) const BACKING: &str = "SELECT count(*) FROM lease_use WHERE lease_use.entry = ?1";
 
 pub(crate) const IS_FORWARDED: &str =
     "SELECT outcome FROM forwarded WHERE table_name = ?1 AND row_id = ?2";

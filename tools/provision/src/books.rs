@@ -2,6 +2,7 @@
 //! something recorded wait for the disk together.
 
 use core::ops::ControlFlow;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provision_csr::PublicKey;
@@ -178,21 +179,34 @@ impl Books {
             })
             .collect();
         let now_s = system::now_s()?;
-        let (recorded, stopped) =
-            ledger.together(&issued, self.accept_new_key, now_s, |ledger| {
-                let mut stopped = stopped_before;
-                let each = records.iter().map(|record| {
-                    let recorded = match record {
-                        Record::Issued(_) if stopped => Err(Fault::LineStopped),
-                        Record::Issued(chain) => ledger.record(chain)?,
-                        Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
-                    };
-                    stopped |= recorded.as_ref().is_err_and(Fault::stops_the_line);
-                    Ok(recorded)
-                });
-                Ok((each.collect::<Result<Vec<_>, StorageError>>()?, stopped))
-            })?;
-        lock(&self.signing).stopped |= stopped;
+        // What stops the line stays, even if the server that said it goes away before all is recorded:
+        // the file that stands in for it may not know the other device of a cloned key.
+        let mut stopping = BTreeMap::new();
+        let recorded = ledger.together(&issued, self.accept_new_key, now_s, |ledger| {
+            let each = records.iter().enumerate().map(|(at, record)| {
+                let recorded = match record {
+                    Record::Issued(_) if stopped_before || !stopping.is_empty() => {
+                        Err(Fault::LineStopped)
+                    }
+                    Record::Issued(chain) => ledger.record(chain)?,
+                    Record::Enrolled(enrolled) => ledger.record_enrolled(enrolled)?,
+                };
+                Ok(match recorded {
+                    Err(fault) if fault.stops_the_line() => {
+                        stopping.entry(at).or_insert(fault);
+                        Err(Fault::LineStopped)
+                    }
+                    recorded => recorded,
+                })
+            });
+            each.collect::<Result<Vec<_>, StorageError>>()
+        });
+        // If all of it failed, each is recorded by itself, and the cause is found again.
+        let mut recorded = recorded?;
+        lock(&self.signing).stopped |= !stopping.is_empty();
+        for (at, fault) in stopping {
+            recorded[at] = Err(fault);
+        }
         Ok(recorded)
     }
 

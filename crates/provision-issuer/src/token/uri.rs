@@ -112,10 +112,11 @@ impl FromStr for TokenUri {
             module: PathBuf::new(),
             pin_source: None,
         };
+        if path.contains('&') || query.contains(';') {
+            return Err(TokenUriError::Separator);
+        }
         for attribute in path.split(';').chain(query.split('&')).filter(|part| !part.is_empty()) {
-            let Some((name, value)) = attribute.split_once('=') else {
-                return Err(TokenUriError::Unknown { name: attribute.to_owned() });
-            };
+            let (name, value) = attribute.split_once('=').ok_or(TokenUriError::NoValue)?;
             uri.set(name, value)?;
         }
         if !uri.module.is_absolute() {
@@ -172,6 +173,14 @@ pub enum TokenUriError {
         /// Its name.
         name: String,
     },
+    /// A part that is no attribute. It is not shown, for it may be a PIN.
+    #[error("a part of the PKCS#11 URI is no NAME=VALUE")]
+    NoValue,
+    /// Parts are separated in the way of the other half of the URI.
+    #[error(
+        "parts of a PKCS#11 URI are separated by \";\" before the \"?\", and by \"&\" behind it"
+    )]
+    Separator,
     /// A value that cannot be.
     #[error("{name} in the PKCS#11 URI: {why}")]
     Value {
@@ -225,7 +234,10 @@ mod tests {
         assert_eq!(refused("pkcs11:token=x"), TokenUriError::NoModule);
         assert_eq!(refused("pkcs11:?module-path=m.so"), TokenUriError::NoModule);
         assert_eq!(refused("pkcs11:slot-id=1?module-path=/m"), unknown("slot-id"));
-        assert_eq!(refused("pkcs11:token?module-path=/m"), unknown("token"));
+        assert_eq!(refused("pkcs11:?module-path=/m&pin-value:1234"), TokenUriError::NoValue);
+        let mixed = refused("pkcs11:token=x?module-path=/m;pin-value=1234");
+        assert_eq!(mixed, TokenUriError::Separator);
+        assert_eq!(refused("pkcs11:token=x&id=%01?module-path=/m"), TokenUriError::Separator);
         let pin = refused("pkcs11:token=x?module-path=/m&pin-value=1234");
         assert_eq!(pin, TokenUriError::PinValue);
         assert!(!pin.to_string().contains("1234"));

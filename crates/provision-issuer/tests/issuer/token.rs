@@ -10,7 +10,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use provision_issuer::{
     CaNames, CaRequest, FileIssuer, Issuer as _, KeyProtection, KeyStore, Lifetime, Passphrase,
-    Profile, Token, TokenUri,
+    Profile, Token, TokenFault, TokenUri,
 };
 
 use provision_testkit::softhsm::{self, PIN, SoftHsm};
@@ -36,6 +36,20 @@ fn in_a_process_with_a_token() {
     let path = softhsm::library().expect("softhsm2 is not installed");
     let uri: TokenUri = format!("pkcs11:token=factory?module-path={path}").parse().unwrap();
     let pin = || KeyProtection::Encrypted(Passphrase::new(PIN.into()).unwrap());
+    // A PIN that was refused is not given again, whatever has become of it.
+    let wrong = KeyProtection::Encrypted(Passphrase::new("999999".into()).unwrap());
+    let refused = || matches!(Token::open(&uri, &wrong), Err(TokenFault::WrongPin));
+    assert!(refused());
+    let (old, new) = (AuthPin::from(PIN.to_owned()), AuthPin::from("999999".to_owned()));
+    let library = Pkcs11::new(path).unwrap();
+    other_session(&library).set_pin(&old, &new).unwrap();
+    assert!(refused());
+    let slot = library.get_slots_with_initialized_token().unwrap()[0];
+    let session = library.open_rw_session(slot).unwrap();
+    session.login(UserType::User, Some(&new)).unwrap();
+    session.set_pin(&new, &old).unwrap();
+    drop(session);
+
     let request = CaRequest {
         keys: KeyStore::Token(Token::open(&uri, &pin()).unwrap()),
         ..CaRequest::new(CaNames::of("Acme").unwrap(), KeyProtection::InsecurePlaintext, NOW_S)
