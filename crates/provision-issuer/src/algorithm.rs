@@ -12,7 +12,7 @@ use const_oid::db::rfc5912::{
     SHA_512_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
-use der::asn1::{AnyRef, Null};
+use der::asn1::{Any, AnyRef, BitString, Null};
 use der::{Decode as _, Encode as _, Reader as _, SliceReader};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned};
 use thiserror::Error;
@@ -103,6 +103,18 @@ impl SignatureAlgorithm {
         };
         AlgorithmIdentifierOwned { oid, parameters }
     }
+}
+
+/// A public key of its parts, as certificates carry it (RFC 5280 section 4.1).
+pub(crate) fn public_key_of(
+    oid: ObjectIdentifier,
+    parameters: Any,
+    key: &[u8],
+) -> der::Result<SubjectPublicKeyInfoOwned> {
+    Ok(SubjectPublicKeyInfoOwned {
+        algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(parameters) },
+        subject_public_key: BitString::from_bytes(key)?,
+    })
 }
 
 /// What a public key is, in words: `P-256`, `RSA-4096`.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::algorithm::{KeyType, SignatureAlgorithm, key_name};
 use crate::files::{self, Access};
-use crate::key_file::{self, KeyFileError, WriteKeyError};
+use crate::key_file::{self, KeyFile, KeyFileError, KeyFileFault, WriteKeyError};
 use crate::passphrase::KeyProtection;
 use crate::private_key::{KeyFault, PrivateKey};
 use crate::signer::{CaSigner, SignerFault, SoftwareSigner};
@@ -29,6 +29,16 @@ impl KeyStore {
             CaKey::File(_) => Self::Files,
             CaKey::Token(key) => Self::Token(key.token().clone()),
         }
+    }
+
+    /// Where the key of a file is.
+    pub(crate) fn of_file(path: &Path, protection: &KeyProtection) -> Result<Self, KeyFileError> {
+        Ok(match KeyFile::read(path)? {
+            KeyFile::Sealed(_) => Self::Files,
+            KeyFile::InToken(uri) => {
+                Self::Token(Token::open(&uri, protection).map_err(KeyFileError::of(path))?)
+            }
+        })
     }
 
     /// Makes a key. `name` is for people who look into a token.
@@ -64,13 +74,11 @@ impl CaKey {
     /// Opens the key of a file: the one in it, or the one in a token that it names. A token's PIN is
     /// the passphrase in `protection`.
     pub(crate) fn open(path: &Path, protection: &KeyProtection) -> Result<Self, KeyFileError> {
-        if let Some(uri) = key_file::token_uri(path)? {
-            let key = TokenKey::open(&uri, protection);
-            let key =
-                key.map_err(|fault| KeyFileError { path: path.to_owned(), fault: fault.into() })?;
-            return Ok(Self::Token(key.into()));
+        match KeyFile::read(path)? {
+            KeyFile::Sealed(key) => key_file::open(path, &key, protection).map(Self::from),
+            KeyFile::InToken(uri) => Self::in_token(&uri, protection).map_err(KeyFileFault::from),
         }
-        key_file::read(path, protection).map(Self::from)
+        .map_err(KeyFileError::of(path))
     }
 
     /// Writes the file of the key, which must not be there yet.
@@ -107,18 +115,6 @@ impl CaKey {
         key_name(&self.public_key_info())
     }
 
-    /// Where a new key would be made beside it.
-    pub(crate) fn store_of(
-        path: &Path,
-        protection: &KeyProtection,
-    ) -> Result<KeyStore, KeyFileError> {
-        let Some(uri) = key_file::token_uri(path)? else { return Ok(KeyStore::Files) };
-        let token = Token::open(&uri, protection);
-        token
-            .map(KeyStore::Token)
-            .map_err(|fault| KeyFileError { path: path.to_owned(), fault: fault.into() })
-    }
-
     /// The key that a URI names, which is no secret.
     ///
     /// # Errors
@@ -126,6 +122,20 @@ impl CaKey {
     /// [`TokenFault`].
     pub fn in_token(uri: &TokenUri, protection: &KeyProtection) -> Result<Self, TokenFault> {
         Ok(Self::Token(TokenKey::open(uri, protection)?.into()))
+    }
+
+    fn signer(&self) -> &dyn CaSigner {
+        match self {
+            Self::File(key) => key,
+            Self::Token(key) => &**key,
+        }
+    }
+
+    fn signer_mut(&mut self) -> &mut dyn CaSigner {
+        match self {
+            Self::File(key) => key,
+            Self::Token(key) => &mut **key,
+        }
     }
 }
 
@@ -137,37 +147,22 @@ impl From<PrivateKey> for CaKey {
 
 impl CaSigner for CaKey {
     fn public_key(&self) -> Vec<u8> {
-        match self {
-            Self::File(key) => key.public_key(),
-            Self::Token(key) => key.public_key(),
-        }
+        self.signer().public_key()
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
-        match self {
-            Self::File(key) => key.algorithm(),
-            Self::Token(key) => key.algorithm(),
-        }
+        self.signer().algorithm()
     }
 
     fn sign(&mut self, message: &[u8]) -> Result<Vec<u8>, SignerFault> {
-        match self {
-            Self::File(key) => key.sign(message),
-            Self::Token(key) => key.sign(message),
-        }
+        self.signer_mut().sign(message)
     }
 
     fn is_proven(&self) -> bool {
-        match self {
-            Self::File(key) => key.is_proven(),
-            Self::Token(key) => key.is_proven(),
-        }
+        self.signer().is_proven()
     }
 
     fn proven(&mut self) {
-        match self {
-            Self::File(key) => key.proven(),
-            Self::Token(key) => key.proven(),
-        }
+        self.signer_mut().proven();
     }
 }

@@ -5,11 +5,11 @@ use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_AD_OCSP, ID_KP_CLIENT_AUTH};
 use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
 use const_oid::db::rfc5912::SECP_256_R_1;
 use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
-use der::asn1::{Any, BitString, BitStringRef, Ia5String, Null, OctetString, Uint};
+use der::asn1::{Any, BitStringRef, Ia5String, Null, OctetString, Uint};
 use der::{AnyRef, Decode as _, Encode as _, Reader as _, SliceReader};
 use provision_csr::PublicKey;
 use sha2::{Digest as _, Sha256};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use spki::SubjectPublicKeyInfoOwned;
 use thiserror::Error;
 use x509_cert::certificate::{CertificateInner, Raw, TbsCertificateInner};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
@@ -24,7 +24,7 @@ use x509_cert::name::Name;
 
 use der::flagset::FlagSet;
 
-use crate::algorithm::{self, SignatureFault};
+use crate::algorithm::{self, SignatureFault, public_key_of};
 use crate::random::{RandomError, random_cert_serial};
 use crate::signer::{CaSigner, SignerFault};
 use crate::validity::Validity;
@@ -257,13 +257,7 @@ pub(crate) fn key_id(key: &SubjectPublicKeyInfoOwned) -> der::Result<OctetString
 
 /// The key of a device as certificates carry it.
 pub(crate) fn device_key(key: &PublicKey) -> der::Result<SubjectPublicKeyInfoOwned> {
-    Ok(SubjectPublicKeyInfoOwned {
-        algorithm: AlgorithmIdentifierOwned {
-            oid: ID_EC_PUBLIC_KEY,
-            parameters: Some(Any::from(SECP_256_R_1)),
-        },
-        subject_public_key: BitString::from_bytes(key.as_sec1())?,
-    })
+    public_key_of(ID_EC_PUBLIC_KEY, Any::from(SECP_256_R_1), key.as_sec1())
 }
 
 /// Reads one certificate, DER.

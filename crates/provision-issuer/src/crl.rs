@@ -30,13 +30,14 @@ use x509_cert::time::Time;
 
 use crate::algorithm::{self, SignatureFault};
 use crate::authority::{Authority, CaCertificate, OpenError};
+use crate::ca_key::CaKey;
 use crate::certificate::{
     CertifyError, IssuerIdentity, SEQUENCE, check_signature, parse, push_header, sign_whole, uri,
 };
 use crate::directory::CaDirectory;
 use crate::inspect::name_text;
 use crate::issuer::present;
-use crate::key_file;
+use crate::key_file::KeyFile;
 use crate::passphrase::KeyProtection;
 use crate::profile::SignedBy;
 use crate::signer::CaSigner;
@@ -228,7 +229,7 @@ pub enum CrlFault {
 /// not.
 #[derive(Debug)]
 pub struct CrlSigner {
-    pub(crate) authority: Authority<crate::ca_key::CaKey>,
+    pub(crate) authority: Authority<CaKey>,
     name: String,
 }
 
@@ -376,7 +377,7 @@ impl CrlSource {
     ///
     /// [`OpenError`] if there is no key to look at.
     pub fn needs_passphrase(&self) -> Result<bool, OpenError> {
-        Ok(key_file::needs_passphrase(&self.key)?)
+        Ok(KeyFile::read(&self.key)?.needs_passphrase())
     }
 
     /// Opens it.

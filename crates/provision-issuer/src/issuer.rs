@@ -9,7 +9,7 @@ use crate::authority::{Authority, CaCertificate, CaFault, OpenError};
 use crate::ca_key::CaKey;
 use crate::certificate::{CertifyError, device_key};
 use crate::directory::CaDirectory;
-use crate::key_file;
+use crate::key_file::KeyFile;
 use crate::passphrase::KeyProtection;
 use crate::profile::{Lifetime, Profile, ProfileError, SignedBy, of_device};
 use crate::request::ProvenKey;
@@ -196,10 +196,11 @@ impl FileIssuer {
     /// [`OpenError`] if there is no key to look at.
     pub fn needs_passphrase_for(dir: &Path, signed_by: SignedBy) -> Result<bool, OpenError> {
         let ca = present(dir, signed_by)?;
-        Ok(key_file::needs_passphrase(&match signed_by {
+        let key = match signed_by {
             SignedBy::Device => ca.device_issuing_key(),
             SignedBy::Server => ca.server_root_key(),
-        })?)
+        };
+        Ok(KeyFile::read(&key)?.needs_passphrase())
     }
 
     /// Until when the CA is valid, in seconds since 1970-01-01 UTC.

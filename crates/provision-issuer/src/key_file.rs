@@ -32,6 +32,12 @@ pub struct KeyFileError {
     pub fault: KeyFileFault,
 }
 
+impl KeyFileError {
+    pub(crate) fn of<F: Into<KeyFileFault>>(path: &Path) -> impl FnOnce(F) -> Self {
+        |fault| Self { path: path.to_owned(), fault: fault.into() }
+    }
+}
+
 /// What is wrong with a key file.
 #[derive(Debug, Error)]
 pub enum KeyFileFault {
@@ -292,41 +298,57 @@ pub(crate) fn write(
     Ok(files::create(path, pem.as_bytes(), Access::OwnerOnly)?)
 }
 
+/// What the file of a CA's key holds.
+pub(crate) enum KeyFile {
+    /// The key.
+    Sealed(SealedKey),
+    /// The name of one in a token.
+    InToken(TokenUri),
+}
+
+impl KeyFile {
+    pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let read = || -> Result<Self, KeyFileFault> {
+            let contents = Zeroizing::new(files::read(path)?);
+            Ok(match TokenUri::of_file(&contents) {
+                Some(uri) => Self::InToken(uri.map_err(TokenFault::from)?),
+                None => Self::Sealed(SealedKey::find(&contents)?),
+            })
+        };
+        read().map_err(KeyFileError::of(path))
+    }
+
+    /// Whether it takes a passphrase to use the key, or the PIN of its token.
+    pub(crate) fn needs_passphrase(&self) -> bool {
+        match self {
+            Self::Sealed(key) => key.is_encrypted(),
+            Self::InToken(uri) => uri.pin_source().is_none(),
+        }
+    }
+}
+
 /// Reads a key, which must be protected in the way that is asked for.
 pub(crate) fn read(path: &Path, protection: &KeyProtection) -> Result<PrivateKey, KeyFileError> {
     let read = || {
-        let key = find(path)?.open(protection)?;
-        if matches!(protection, KeyProtection::InsecurePlaintext)
-            && let Some(mode) = files::readable_by_others(path)?
-        {
-            return Err(KeyFileFault::ReadableByOthers { mode });
-        }
-        Ok(key)
-    };
-    read().map_err(|fault| KeyFileError { path: path.to_owned(), fault })
-}
-
-/// The key in a token that a file names instead of holding one.
-pub(crate) fn token_uri(path: &Path) -> Result<Option<TokenUri>, KeyFileError> {
-    let read = || {
         let contents = Zeroizing::new(files::read(path)?);
-        Ok(TokenUri::of_file(&contents).transpose().map_err(TokenFault::from)?)
+        open(path, &SealedKey::find(&contents)?, protection)
     };
-    read().map_err(|fault| KeyFileError { path: path.to_owned(), fault })
+    read().map_err(KeyFileError::of(path))
 }
 
-/// Whether it takes a passphrase to use the key in a file, or the PIN of the token that it names.
-pub(crate) fn needs_passphrase(path: &Path) -> Result<bool, KeyFileError> {
-    if let Some(uri) = token_uri(path)? {
-        return Ok(uri.pin_source().is_none());
+/// Opens the key that was found in the file at `path`, which must be protected in the way that is asked for.
+pub(crate) fn open(
+    path: &Path,
+    sealed: &SealedKey,
+    protection: &KeyProtection,
+) -> Result<PrivateKey, KeyFileFault> {
+    let key = sealed.open(protection)?;
+    if matches!(protection, KeyProtection::InsecurePlaintext)
+        && let Some(mode) = files::readable_by_others(path)?
+    {
+        return Err(KeyFileFault::ReadableByOthers { mode });
     }
-    find(path)
-        .map(|sealed| sealed.is_encrypted())
-        .map_err(|fault| KeyFileError { path: path.to_owned(), fault })
-}
-
-fn find(path: &Path) -> Result<SealedKey, KeyFileFault> {
-    SealedKey::find(&Zeroizing::new(files::read(path)?))
+    Ok(key)
 }
 
 /// Derives what keys are encrypted with under this protection, if that is not done yet, so that

@@ -13,7 +13,8 @@
 //!
 //! [`init`] makes all of it, in a [`CaDirectory`]. [`FileIssuer`] certifies devices from it, and
 //! is one [`Issuer`], over keys in files or in a [`Token`]: with a [`CaSigner`] of your own,
-//! [`CaIssuer`] does the same over a key elsewhere. [`HostIdentity`] is key and certificate for a server, a service or a person.
+//! [`CaIssuer`] does the same over a key elsewhere. [`HostIdentity`] is key and certificate for a
+//! server, a service or a person.
 //!
 //! What holds for all of it:
 //!

@@ -6,7 +6,7 @@ use crate::authority::{CaCertificate, OpenError};
 use crate::crl::retired;
 use crate::inspect::CertificateValues;
 use crate::issuer::present;
-use crate::key_file::{self, KeyFileError};
+use crate::key_file::{KeyFile, KeyFileError};
 use crate::profile::SignedBy;
 use crate::token::TokenUri;
 
@@ -74,8 +74,9 @@ fn key_state(path: &Path) -> Result<KeyState, KeyFileError> {
     if !path.exists() {
         return Ok(KeyState::Absent);
     }
-    if let Some(uri) = key_file::token_uri(path)? {
-        return Ok(KeyState::Token(uri));
-    }
-    Ok(if key_file::needs_passphrase(path)? { KeyState::Encrypted } else { KeyState::Plaintext })
+    Ok(match KeyFile::read(path)? {
+        KeyFile::InToken(uri) => KeyState::Token(uri),
+        KeyFile::Sealed(key) if key.is_encrypted() => KeyState::Encrypted,
+        KeyFile::Sealed(_) => KeyState::Plaintext,
+    })
 }

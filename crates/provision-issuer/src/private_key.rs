@@ -11,14 +11,14 @@ use aws_lc_rs::signature::{
 };
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
-use der::asn1::{Any, AnyRef, BitString, ContextSpecific, Null, OctetStringRef};
+use der::asn1::{Any, AnyRef, ContextSpecific, Null, OctetStringRef};
 use der::{Decode as _, Encode as _, SliceReader, Tag, TagNumber, Tagged as _};
 use pkcs8::PrivateKeyInfoRef;
-use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoOwned};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::algorithm::{KeyType, SignatureAlgorithm, key_name, oid_name};
+use crate::algorithm::{KeyType, SignatureAlgorithm, key_name, oid_name, public_key_of};
 use crate::signer::SignerFault;
 
 /// A private key on P-256 or P-384, or of RSA with 2048 to 8192 bits. Wiped when dropped; `Debug`
@@ -139,10 +139,7 @@ impl PrivateKey {
             }
             Pair::Rsa(pair) => (RSA_ENCRYPTION, Any::from(Null), pair.public_key().as_ref()),
         };
-        SubjectPublicKeyInfoOwned {
-            algorithm: AlgorithmIdentifierOwned { oid, parameters: Some(parameters) },
-            subject_public_key: BitString::from_bytes(bytes).expect("a key is shorter than 256 MB"),
-        }
+        public_key_of(oid, parameters, bytes).expect("a key is shorter than 256 MB")
     }
 
     /// The public half in DER: a SubjectPublicKeyInfo (RFC 5280 section 4.1).

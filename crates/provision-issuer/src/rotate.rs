@@ -85,8 +85,8 @@ pub fn rotate(dir: &Path, request: &RotateRequest) -> Result<Rotated, RotateErro
     if old.der() == root.certificate().der() {
         return Err(RotateError::OwnRoot);
     }
-    let keys =
-        CaKey::store_of(&ca.device_issuing_key(), &request.protection).map_err(OpenError::from)?;
+    let keys = KeyStore::of_file(&ca.device_issuing_key(), &request.protection)
+        .map_err(OpenError::from)?;
     let made = NewGeneration::new(&mut root, old, &keys, request)?;
     let retired = retire(&ca, old)?;
 

@@ -86,11 +86,8 @@ impl Token {
                 continue;
             }
             let says = [info.label(), info.manufacturer_id(), info.model(), info.serial_number()];
-            let wanted = self.uri.token.iter().zip(says);
-            if wanted
-                .into_iter()
-                .all(|(wanted, says)| wanted.as_ref().is_none_or(|text| text == says))
-            {
+            let mut wanted = self.uri.token.iter().zip(says);
+            if wanted.all(|(wanted, says)| wanted.as_ref().is_none_or(|text| text == says)) {
                 found.push(slot);
             }
             there.push(info.label().to_owned());
@@ -103,17 +100,17 @@ impl Token {
     }
 
     fn session(&self, access: Access) -> Result<Session, TokenFault> {
+        let given = (self.uri.clone(), self.pin.sha256.clone());
+        let mut refused_pins = REFUSED_PINS.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused_pins.contains(&given) {
+            return Err(TokenFault::WrongPin);
+        }
         let slot = self.slot()?;
         let session = match access {
             Access::Read => self.library.open_ro_session(slot),
             Access::Write => self.library.open_rw_session(slot),
         }
         .map_err(refused("open a session"))?;
-        let given = (self.uri.clone(), self.pin.sha256.clone());
-        let mut refused_pins = REFUSED_PINS.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused_pins.contains(&given) {
-            return Err(TokenFault::WrongPin);
-        }
         match session.login(UserType::User, Some(&self.pin.text)) {
             // One login holds for all sessions of a process (PKCS#11 section 5.6).
             Ok(()) | Err(CryptokiError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
@@ -166,7 +163,7 @@ impl Token {
         let made = session
             .generate_key_pair(&mechanism, &public, &private)
             .map_err(refused("make a key pair"))?;
-        let unkept = Some(Unkept { session: session.into(), handles: vec![made.0, made.1] });
+        let unkept = Some(Unkept { session, handles: vec![made.0, made.1] });
         let mut key = self.key(&self.uri.key(name, &id))?;
         key.unkept = Mutex::new(unkept);
         Ok(key)
@@ -252,16 +249,15 @@ struct Open {
 
 /// A key that was made, and that nothing names yet.
 struct Unkept {
-    session: Mutex<Session>,
+    session: Session,
     handles: Vec<ObjectHandle>,
 }
 
 impl Drop for Unkept {
     fn drop(&mut self) {
-        let session = self.session.get_mut().unwrap_or_else(PoisonError::into_inner);
         for handle in self.handles.drain(..) {
             // Who made it hears why it is not wanted; a key that stays does no harm.
-            let _ = session.destroy_object(handle);
+            let _ = self.session.destroy_object(handle);
         }
     }
 }

@@ -530,16 +530,13 @@ fn back(
     lot: &Lot,
     profile: &str,
 ) -> Result<(), LotCheckError> {
-    let outcome =
-        session.first(query::IS_FORWARDED, &["entry".into(), entry.into()], |row| row.int(0))?;
-    match outcome {
+    match outcome_of(session, "entry", entry)? {
         Some(KNOWN) => return Ok(()),
         // The server refused it: a place of this station's does not make it good.
         Some(_) => return Err(LotRefusal::NoLease { lot: lot.clone() }.into()),
         None => {}
     }
-    if session.first(query::BACKING, &[entry.into()], |row| Ok(row.natural(0)? > 0))? == Some(true)
-    {
+    if session.first(query::LEASE_USE, &[entry.into()], |row| row.int(0))?.is_some() {
         return Ok(());
     }
     let lease = usable_lease(session, holder, lot, profile)?;
@@ -572,6 +569,15 @@ fn holder_of(ledger: &mut SqlLedger) -> Result<Option<LeaseHolder>, StorageError
         .read(|session| session.first(query::FALLBACK, &[], |row| leases::holder_from_row(row, 0)))
 }
 
+/// What the server said to a row, if it knows it.
+fn outcome_of(
+    session: &mut Reading<'_>,
+    table: &str,
+    row: i64,
+) -> Result<Option<i64>, StorageError> {
+    session.first(query::OUTCOME, &[table.into(), row.into()], |row| row.int(0))
+}
+
 /// Says that the server has a row, unless that was said.
 fn mark(
     session: &mut Writing<'_>,
@@ -579,8 +585,7 @@ fn mark(
     row: i64,
     outcome: i64,
 ) -> Result<(), StorageError> {
-    let key = [table.into(), row.into()];
-    if session.first(query::IS_FORWARDED, &key, |row| row.int(0))?.is_some() {
+    if outcome_of(session, table, row)?.is_some() {
         return Ok(());
     }
     let at_s = to_sql_time(session.at_s());

@@ -182,10 +182,11 @@ pub(crate) const LAST_LEASE_OF_HOLDER: &str =
 
 pub(crate) const FALLBACK: &str = "SELECT holder FROM fallback";
 
-/// Whether a certificate has a place of a lease.
-pub(crate) const BACKING: &str = "SELECT count(*) FROM lease_use WHERE lease_use.entry = ?1";
+/// The place of a lease that a certificate has.
+pub(crate) const LEASE_USE: &str = "SELECT id FROM lease_use WHERE entry = ?1";
 
-pub(crate) const IS_FORWARDED: &str =
+/// What the server said to a row of this file, if it knows it.
+pub(crate) const OUTCOME: &str =
     "SELECT outcome FROM forwarded WHERE table_name = ?1 AND row_id = ?2";
 
 pub(crate) const ENTRIES_TO_FORWARD: &str = "

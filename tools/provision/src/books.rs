@@ -25,10 +25,10 @@ use crate::system;
 /// go on: their devices are as good as any, and half-delivered ones help nobody.
 pub(crate) struct Books {
     signing: Mutex<Signing>,
-    /// The same ledger once more, for what is only looked up: so that waits for no write to the disk. What is
-    /// decided by it is judged again when it is recorded. None where a server may be away: then what
-    /// is known is in two places, and what is looked up is kept. Closed before the other one: who only
-    /// looks leaves what is in SQLite's log there, and a copy of the file would lack it.
+    /// The same ledger once more, for what is only looked up: so that waits for no write to the disk.
+    /// What is decided by it is judged again when it is recorded. None where a server may be away:
+    /// then what is known is in two places, and what is looked up is kept. Closed before the other
+    /// one: who only looks leaves what is in SQLite's log there, and a copy of the file would lack it.
     looking: Option<Mutex<LineLedger>>,
     ledger: Mutex<LineLedger>,
     to_record: SharedTurn<Record, Result<(), Fault>>,

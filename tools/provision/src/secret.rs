@@ -82,12 +82,8 @@ pub(crate) fn for_opening(place: &CaPlace, encrypted: bool) -> Result<KeyProtect
     if !encrypted {
         return Ok(KeyProtection::InsecurePlaintext);
     }
-    match given(place.passphrase_file.as_deref(), Of::TheCa)? {
-        Some(given) => given.protection(Of::TheCa),
-        None => {
-            prompt("Passphrase of the CA, or PIN of its token: ", Of::TheCa)?.protection(Of::TheCa)
-        }
-    }
+    let text = "Passphrase of the CA, or PIN of its token: ";
+    given_or_typed(place.passphrase_file.as_deref(), Of::TheCa, text)
 }
 
 /// The PIN of a token in which a CA's keys are to be made, unless a file has it.
@@ -95,10 +91,7 @@ pub(crate) fn for_token(uri: &TokenUri, place: &CaPlace) -> Result<KeyProtection
     if uri.pin_source().is_some() {
         return Ok(KeyProtection::InsecurePlaintext);
     }
-    match given(place.passphrase_file.as_deref(), Of::TheCa)? {
-        Some(given) => given.protection(Of::TheCa),
-        None => prompt("PIN of the token: ", Of::TheCa)?.protection(Of::TheCa),
-    }
+    given_or_typed(place.passphrase_file.as_deref(), Of::TheCa, PIN_PROMPT)
 }
 
 /// The same for a key that is in a token already.
@@ -109,10 +102,7 @@ pub(crate) fn for_token_key(
     if uri.pin_source().is_some() {
         return Ok(KeyProtection::InsecurePlaintext);
     }
-    match given(arguments.key_passphrase_file.as_deref(), Of::AKey)? {
-        Some(given) => given.protection(Of::AKey),
-        None => prompt("PIN of the token: ", Of::AKey)?.protection(Of::AKey),
-    }
+    given_or_typed(arguments.key_passphrase_file.as_deref(), Of::AKey, PIN_PROMPT)
 }
 
 /// For a CA that is to be made: a prompt asks twice.
@@ -150,18 +140,24 @@ pub(crate) fn open_key(
 
 /// What opens a file that is known to be under a passphrase.
 pub(crate) fn for_key(path: &Path, arguments: &KeyPassphrase) -> Result<KeyProtection, Fault> {
-    match given(arguments.key_passphrase_file.as_deref(), Of::AKey)? {
-        Some(given) => given.protection(Of::AKey),
-        None => {
-            let text = format!("Passphrase of {}: ", path.display());
-            prompt(&text, Of::AKey)?.protection(Of::AKey)
-        }
-    }
+    let text = format!("Passphrase of {}: ", path.display());
+    given_or_typed(arguments.key_passphrase_file.as_deref(), Of::AKey, &text)
 }
 
 /// Whether there is one for a file that is read, so that nobody has to be asked.
 pub(crate) fn is_given(arguments: &KeyPassphrase) -> bool {
     arguments.key_passphrase_file.is_some() || std::env::var_os(Of::AKey.variable()).is_some()
+}
+
+const PIN_PROMPT: &str = "PIN of the token: ";
+
+/// For what is there: a prompt asks once.
+fn given_or_typed(file: Option<&Path>, of: Of, text: &str) -> Result<KeyProtection, Fault> {
+    match given(file, of)? {
+        Some(given) => given,
+        None => prompt(text, of)?,
+    }
+    .protection(of)
 }
 
 fn new(file: Option<&Path>, of: Of, text: &str) -> Result<KeyProtection, Fault> {

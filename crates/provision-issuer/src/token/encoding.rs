@@ -4,12 +4,12 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use cryptoki::object::{Attribute, AttributeType, KeyType as TokenKeyType, ObjectHandle};
 use cryptoki::session::Session;
-use der::asn1::{Any, BitString, Null, OctetStringRef, Uint};
+use der::asn1::{Any, Null, OctetStringRef, Uint};
 use der::{Decode as _, Encode as _};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use spki::SubjectPublicKeyInfoOwned;
 
 use super::fault::{TokenFault, refused};
-use crate::algorithm::{SignatureAlgorithm, oid_name};
+use crate::algorithm::{SignatureAlgorithm, oid_name, public_key_of};
 
 /// A token makes the two numbers of a signature one after the other, certificates have them in DER
 /// (RFC 3279 section 2.2.3).
@@ -54,9 +54,8 @@ pub(super) fn read_public_key(
     } else {
         return Err(TokenFault::Kind { kind: kind.to_string() });
     };
-    let subject_public_key = BitString::from_bytes(&key).map_err(|_| unusable())?;
-    let algorithm = AlgorithmIdentifierOwned { oid, parameters: Some(parameters) };
-    Ok((kind, SubjectPublicKeyInfoOwned { algorithm, subject_public_key }))
+    let key = public_key_of(oid, parameters, &key).map_err(|_| unusable())?;
+    Ok((kind, key))
 }
 
 /// An attribute of an object that has it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use provision_issuer::{Access, DocumentKind, create_file_by, write_pem};
+use provision_issuer::{Access, DocumentKind, create_file_by, replace_file_by, write_pem};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -129,19 +129,13 @@ impl NewFile {
     }
 
     fn write(&self) -> Result<(), Fault> {
-        if self.is_secret {
-            let write = |file: &mut dyn io::Write| self.contents.write(file);
-            return create_file_by(&self.path, Access::OwnerOnly, write).map_err(Fault::File);
+        let write = |file: &mut dyn io::Write| self.contents.write(file);
+        match self.is_secret {
+            true => create_file_by(&self.path, Access::OwnerOnly, write),
+            // A server that reads it meanwhile finds the old one or the new one, never half of one.
+            false => replace_file_by(&self.path, write),
         }
-        // A server that reads it meanwhile finds the old one or the new one, never half of one.
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let written = fs::File::create(&beside).and_then(|mut file| {
-            self.contents.write(&mut file)?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)
-        });
-        written.map_err(|cause| Fault::Write { path: self.path.clone(), cause })
+        .map_err(Fault::File)
     }
 }
 
