@@ -441,8 +441,11 @@ impl Postgres {
         });
         // What was a primary a moment ago may have become a standby; the code that it refuses with
         // is used for other things too.
-        if matches!(begun, Err(StorageFault::Other(_))) && access == Access::Write {
-            self.check_takes_rows()?;
+        if matches!(begun, Err(StorageFault::Other(_)))
+            && access == Access::Write
+            && let Err(standby @ StorageFault::Refused { .. }) = self.check_takes_rows()
+        {
+            return Err(standby);
         }
         begun
     }

@@ -291,7 +291,7 @@ fn import(arguments: &CaImport, report: &mut Report) -> Result<(), Fault> {
             "note: this CA signs with {kind}, which no device can check; servers can"
         ))?;
     }
-    let encrypted = !arguments.insecure_plaintext_keys;
+    let encrypted = !arguments.insecure_plaintext_keys || token.is_some();
     tell_made(&made, encrypted, token.as_ref(), report)
 }
 

@@ -284,6 +284,53 @@ fn many_records_for_the_last_places_of_a_lot() {
     factory.assert_sound(&["a"]);
 }
 
+/// The server refuses one of several, and goes away after the station gave its lease back and before
+/// all of it was recorded again: what it refused does not pass because it is away.
+#[test]
+fn what_the_server_refused_does_not_pass_without_it() {
+    let mut factory = Factory::with_quota(3);
+    let mut station = factory.station("a", 4, NOW_S);
+    assert_eq!(factory.used_and_leased(), (0, 1));
+    let cloned = Key::new();
+    let elsewhere = factory.ca.certify("elsewhere", &cloned);
+    factory.server.open().record_issued_in(Some(&lot("W47")), &elsewhere, NOW_S).unwrap();
+    let first = factory.ca.certify("first", &Key::new());
+    factory.server.open().record_issued_in(Some(&lot("W47")), &first, NOW_S).unwrap();
+    assert_eq!(factory.used_and_leased(), (2, 1));
+
+    let chains = [factory.ca.certify("good", &Key::new()), factory.ca.certify("clone", &cloned)];
+    let issued: Vec<&Chain> = chains.iter().collect();
+    let mut said = Vec::new();
+    station
+        .together(&issued, NOW_S + 1, |forwarding| {
+            if said.len() == 1 {
+                factory.server.0.crash();
+            }
+            said.push(Vec::new());
+            for chain in &chains {
+                let recorded = forwarding.record(chain)?;
+                said.last_mut().unwrap().push(recorded.map_err(|error| error.to_string()));
+            }
+            Ok(())
+        })
+        .unwrap();
+    let [at_server, cut_off, alone] = &said[..] else { panic!("{said:?}") };
+    let [Err(leased), Err(clone)] = &at_server[..] else { panic!("{at_server:?}") };
+    assert!(leased.contains("leased to stations") && clone.contains("stop the line"), "{said:?}");
+    assert!(cut_off.is_empty(), "{cut_off:?}");
+    let [Ok(()), Err(refused)] = &alone[..] else { panic!("{alone:?}") };
+    assert!(refused.contains("has leased no places"), "{refused}");
+
+    factory.server.0.go_on().unwrap();
+    station.look_for_server(NOW_S + 60).unwrap();
+    station.end(NOW_S + 61).unwrap();
+    let entries = factory.server.open().entries().unwrap();
+    let known: Vec<_> = entries.iter().map(|entry| entry.device.to_string()).collect();
+    assert_eq!(known, ["elsewhere", "first", "good"]);
+    assert_eq!(factory.used_and_leased(), (3, 0));
+    factory.assert_sound(&["a"]);
+}
+
 #[test]
 fn a_station_goes_on_within_its_lease_and_merges() {
     let mut factory = Factory::with_quota(100);
