@@ -1003,7 +1003,7 @@ fn a_merge_may_be_killed_at_any_moment() {
 
 /// `cargo nextest run -p provision-ledger --run-ignored only what_a_file_costs --no-capture`
 #[test]
-#[ignore = "measures, and holds nothing against it: a machine with other work would fail it"]
+#[ignore = "measures, and holds nothing against it: cargo nextest run -p provision-ledger --run-ignored only what_a_file_costs"]
 fn what_a_file_costs() {
     const DEVICES: u32 = 300;
     let mut factory = Factory::with_quota(10_000);
